@@ -1,0 +1,88 @@
+"""The resident program ``collectors``: every collector's runs, and the one connection to carbon."""
+
+import logging
+import os
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+from collectors import Found, discover, load_settings
+from dkumonitor.address import Address
+from dkumonitor.carbon import CarbonSender
+from dkumonitor.collector import Collector, Facts, Run
+from dkumonitor.errors import DkmError, InstallationError
+from dkumonitor.installation import Installation, current
+from dkumonitor.schedule import Job, Scheduler
+from dkumonitor.settings import Settings
+from dkumonitor.spool import Spool
+
+_LOG_MAX_BYTES = 10 * 1024 * 1024
+_log = logging.getLogger("collectors")
+
+
+def jobs(found: Found, settings: Settings) -> list[Job]:
+    """What runs: every collector that is not switched off. One that cannot be loaded becomes a job that says so."""
+    broken = [_failing(name, error) for name, error in found.broken.items()]
+    wanted = [found.collectors[name] for name, own in settings.collectors.items() if own.enabled]
+    return [_job(collector, settings) for collector in wanted + broken]
+
+
+def _job(collector: Collector, settings: Settings) -> Job:
+    own = settings.collectors.get(collector.name, collector.settings())
+    interval_seconds = own.interval_seconds or collector.interval_seconds or settings.interval_seconds
+    return Job(collector, own, interval_seconds)
+
+
+def _failing(name: str, error: DkmError) -> Collector:
+    def collect(_: Run) -> Facts:
+        raise error
+
+    return Collector(name=name, summary="", collect=collect, metrics=())
+
+
+def _server(installation: Installation, settings: Settings) -> Address:
+    if settings.carbon.server is not None:
+        return Address.parse(settings.carbon.server)
+    address = installation.carbon_address
+    if address is None:
+        raise InstallationError(
+            f"{installation.dir} is of type {installation.type}, which collects nothing", "Install a type with an agent"
+        )
+    return address
+
+
+def _log_to(folder: str | None) -> None:
+    """Log to standard error, which supervisord keeps and rotates, or to a file of our own in ``folder``."""
+    handlers: list[logging.Handler] = [logging.StreamHandler()]
+    if folder:
+        from logging.handlers import RotatingFileHandler  # noqa: PLC0415  seldom wanted, and it takes memory
+
+        handlers = [RotatingFileHandler(Path(folder) / "collectors.log", maxBytes=_LOG_MAX_BYTES, backupCount=2)]
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s", handlers=handlers)
+
+
+def main(environment: Mapping[str, str]) -> None:
+    """Run until SIGTERM."""
+    installation = current()
+    found = discover()
+    settings = load_settings(found, installation, environment)
+    address = _server(installation, settings)
+    spool = Spool(installation.storage / "spool" / "carbon", settings.carbon.spool_max_bytes)
+    sender = CarbonSender(
+        address,
+        spool,
+        timeout_seconds=settings.carbon.timeout_seconds,
+        replay_seconds=settings.carbon.replay_seconds,
+    )
+    work = jobs(found, settings)
+    _log.info("sending to %s: %s", address, ", ".join(job.name for job in work))
+    Scheduler(work, installation.host, sender, interval_seconds=settings.interval_seconds).run()
+
+
+if __name__ == "__main__":
+    _log_to(os.environ.get("DKM_LOG"))
+    try:
+        main(os.environ)
+    except DkmError as error:
+        _log.error("%s", error)
+        sys.exit(error.exit_code)

@@ -1,0 +1,5 @@
+"""`DIR/bin/dkm`: the one command of an installation."""
+
+from dkm.main import main
+
+main()

@@ -1,0 +1,140 @@
+"""The `dkm` command: supervisorctl's verbs, ours, and a group of verbs for each collector that has some."""
+
+from __future__ import annotations
+
+import difflib
+import sys
+
+import click
+
+import collectors
+from dkm import doctor, supervision
+from dkm.findings import Finding
+from dkm.identity import act_as_service_user
+from dkm.urls import urls
+from dkumonitor.errors import DkmError
+from dkumonitor.installation import Installation, current
+from dkumonitor.render import Form, form_options, render, render_one
+from dkumonitor.text import printable
+
+EPILOG = """\b
+Examples:
+  dkm start                      start everything
+  dkm status                     what runs; exits 0 when all is well
+  dkm restart go-carbon          one program; without a name, all of them
+  dkm tail -f collectd           follow a program's log
+  dkm urls --json                where to look and where to send
+  dkm doctor                     what is wrong, and what to do about it
+  dkm shutdown                   end every program, and supervisord
+
+The verbs of supervisorctl are described at https://supervisord.org/running.html."""
+
+
+class Verbs(click.Group):
+    """Our own verbs, a collector's group by the collector's name, and all else by supervisorctl."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Our verbs and the collectors' groups; supervisorctl's are in the help's own section."""
+        return sorted({*super().list_commands(ctx), *collectors.command_names()})
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """The command of this name, or None where nobody knows it."""
+        if (own := super().get_command(ctx, cmd_name)) is not None:
+            return own
+        if cmd_name in supervision.verbs():
+            return _supervisor_command(cmd_name)
+        return collectors.command(cmd_name) if cmd_name in collectors.command_names() else None
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """As click does, with a guess at what was meant."""
+        known = [*self.list_commands(ctx), *supervision.verbs()]
+        if args[0] not in known:
+            near = difflib.get_close_matches(args[0], known, n=1)
+            meant = f"did you mean {near[0]!r}?" if near else "see `dkm --help`."
+            raise click.UsageError(f"there is no verb {printable(args[0])!r}; {meant}", ctx)
+        return super().resolve_command(ctx, args)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Our commands, then supervisorctl's verbs in one paragraph."""
+        super().format_commands(ctx, formatter)
+        with formatter.section("Verbs of supervisorctl (no program named: start, stop and restart mean all)"):
+            formatter.write_text(", ".join(supervision.verbs()))
+
+
+def _supervisor_command(verb: str) -> click.Command:
+    @click.pass_obj
+    def passed_through(installation: Installation, arguments: tuple[str, ...]) -> None:
+        sys.exit(supervision.Supervision(installation).control(verb, arguments))
+
+    return click.Command(
+        verb,
+        callback=passed_through,
+        params=[click.Argument(["arguments"], nargs=-1, type=click.UNPROCESSED)],
+        context_settings={"ignore_unknown_options": True},
+        add_help_option=False,
+    )
+
+
+def _show_version(context: click.Context, _parameter: click.Parameter, wanted: bool) -> None:  # noqa: FBT001  click's
+    installation = context.find_object(Installation)
+    if wanted and installation is not None:
+        click.echo(installation.version)
+        context.exit()
+
+
+@click.group(cls=Verbs, epilog=EPILOG, context_settings={"help_option_names": ["-h", "--help"]})
+@click.option(
+    "--version", is_flag=True, is_eager=True, expose_value=False, callback=_show_version, help="Show the version."
+)
+def cli() -> None:
+    """Control and ask this installation of dkumonitor."""
+
+
+@cli.command("urls")
+@form_options
+@click.pass_obj
+def show_urls(installation: Installation, form: Form) -> None:
+    """Say where to look and where to send.
+
+    What this type of installation does not have is shown as - (null in JSON).
+    The password is in the file that is named.
+    """
+    render_one(urls(installation), form, sys.stdout)
+
+
+@cli.command("doctor")
+@form_options
+@click.pass_obj
+def show_doctor(installation: Installation, form: Form) -> None:
+    """Check everything and say what to do.
+
+    It looks at every program and port, sends a test point to carbon and reads it back,
+    and checks how old the newest points are, disk room, the clock, versions and secrets.
+    Exits 1 when something failed; a warning alone is no failure.
+    """
+    findings = doctor.examine(installation)
+    if form is Form.TABLE:
+        click.echo(doctor.report(findings))
+    else:
+        render(findings, Finding, form, sys.stdout)
+    sys.exit(doctor.exit_code(findings))
+
+
+@cli.command("help", hidden=True)
+@click.pass_context
+def show_help(context: click.Context) -> None:
+    """Show this help."""
+    click.echo(context.find_root().get_help())
+
+
+def main() -> None:
+    """Run the command for the installation that $DKM_DIR names; an error a person can mend is one line, not a trace."""
+    try:
+        installation = current()
+        act_as_service_user(installation)
+        cli(prog_name="dkm", obj=installation)
+    except DkmError as error:
+        sys.stderr.write(f"dkm: {printable(str(error))}\n")
+        sys.exit(error.exit_code)

@@ -1,0 +1,119 @@
+"""A listing as a table, as JSON or as CSV: the one renderer of every command that lists."""
+
+import csv
+import json
+import os
+from collections.abc import Callable, Mapping, Sequence
+from enum import StrEnum
+from typing import Any, TextIO, TypeVar
+
+import click
+import msgspec
+
+from dkumonitor.text import printable
+
+Cell = str | bytes | int | float | bool | None
+F = TypeVar("F", bound=Callable[..., Any])
+_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")  # noqa: RUF001  full width: Excel reads them too
+_UNIT = 1024
+_WIDE = 1_000_000  # characters: what a program reads is never cut
+
+
+class Form(StrEnum):
+    """How a listing is written."""
+
+    TABLE = "table"
+    JSON = "json"
+    CSV = "csv"
+
+
+def form_options(command: F) -> F:
+    """Give a click command ``--json`` and ``--csv``; it receives ``form: Form``."""
+    for form, text in ((Form.CSV, "Write CSV, with a header."), (Form.JSON, "Write a list of flat JSON objects.")):
+        command = click.option(f"--{form}", "form", type=Form, flag_value=form, default=Form.TABLE, help=text)(command)
+    return command
+
+
+def render(rows: Sequence[msgspec.Struct], row_type: type[msgspec.Struct], form: Form, out: TextIO) -> None:
+    """Write rows.
+
+    Args:
+        rows: of ``row_type``, whose fields are the columns; cells are str, bytes (a file name), numbers, bool or None.
+            Units stand in the names: bytes as ``_bytes``, UTC seconds as ``_seconds``.
+        row_type: names the columns where there is no row.
+        form: JSON is a list of flat objects with raw values. CSV marks a text that a spreadsheet would run as a
+            formula with a leading apostrophe. A table is for reading: sizes in KiB and so on, controls escaped.
+        out: where to write.
+    """
+    columns = row_type.__struct_fields__
+    flat = [{name: _plain(getattr(row, name)) for name in columns} for row in rows]
+    if form is Form.JSON:
+        out.write(json.dumps(flat, indent=2) + "\n")
+    elif form is Form.CSV:
+        writer = csv.writer(out, lineterminator="\n")
+        writer.writerow(columns)
+        writer.writerows([_csv_cell(row[name]) for name in columns] for row in flat)
+    else:
+        _write_table(columns, flat, out)
+
+
+def render_one(row: msgspec.Struct, form: Form, out: TextIO) -> None:
+    """Write a single row: JSON is one flat object, a table has a line for each field; else as :func:`render`."""
+    if form is Form.CSV:
+        render([row], type(row), form, out)
+        return
+    flat = {name: _plain(getattr(row, name)) for name in row.__struct_fields__}
+    if form is Form.JSON:
+        out.write(json.dumps(flat, indent=2) + "\n")
+    else:
+        width = max(map(len, flat))
+        out.writelines(f"{name.replace('_', ' '):{width}}  {_table_cell(name, cell)}\n" for name, cell in flat.items())
+
+
+def _plain(cell: Cell) -> str | int | float | bool | None:
+    return os.fsdecode(cell) if isinstance(cell, bytes) else cell
+
+
+def _csv_cell(cell: Cell) -> Cell:
+    if not isinstance(cell, str):
+        return cell
+    safe = printable(cell)
+    return f"'{safe}" if safe.startswith(_FORMULA) else safe
+
+
+def _write_table(columns: Sequence[str], rows: Sequence[Mapping[str, Any]], out: TextIO) -> None:
+    from rich.box import SIMPLE_HEAD  # noqa: PLC0415  rich takes 50 ms to import, and only tables need it
+    from rich.console import Console  # noqa: PLC0415  the same
+    from rich.table import Table  # noqa: PLC0415  the same
+    from rich.text import Text  # noqa: PLC0415  the same
+
+    console = Console(file=out, highlight=False, width=None if out.isatty() else _WIDE)
+    table = Table(box=SIMPLE_HEAD, pad_edge=False)
+    for name in columns:
+        numeric = any(isinstance(row[name], int | float) for row in rows)
+        table.add_column(name.replace("_", " "), justify="right" if numeric else "left", no_wrap=numeric)
+    for row in rows:
+        table.add_row(*(Text(_table_cell(name, row[name])) for name in columns))
+    console.print(table)
+
+
+def _table_cell(name: str, cell: Cell) -> str:
+    if cell is None:
+        return "-"
+    if isinstance(cell, bool):
+        return "yes" if cell else "no"
+    if isinstance(cell, int | float):
+        if name.endswith(("_bytes", "_bytes_per_second")):
+            return size(cell)
+        return f"{cell:.1f}" if isinstance(cell, float) else str(cell)
+    return printable(str(cell))
+
+
+def size(size_bytes: float) -> str:
+    """A size for reading: ``512 B``, ``1.5 KiB``."""
+    number = float(size_bytes)
+    for unit in ("B", "KiB", "MiB", "GiB", "TiB"):
+        if abs(number) < _UNIT:
+            return f"{number:.0f} {unit}" if unit == "B" else f"{number:.1f} {unit}"
+        number /= _UNIT
+    return f"{number:.1f} PiB"

@@ -1,0 +1,1 @@
+"""The installer: options and facts become a plan, the plan is applied, all or nothing."""

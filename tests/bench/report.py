@@ -1,0 +1,99 @@
+"""docs/benchmarks.md from the results of one run."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from tests.bench.bench_ingest import Ingest
+    from tests.bench.bench_render import Render
+    from tests.bench.bench_stack import Figure
+
+HEAD = """# Benchmarks
+
+Written by `make bench` from one run; do not edit. Both sides of a comparison run on the same machine in turn, with the
+same retentions and the same data; what one side answers is checked, so that it is not quick by leaving something out.
+Ratios are steadier than times.
+
+"""
+INGEST = """
+## Receiving and writing points
+
+CPU time of the process until all is written, as the median of several turns; one connection, one point of each series
+at a time. Evenly: 10,000 points a second. In a burst: as fast as they are taken, so that several points of a series are
+written at once. New series: the first point of each, which creates its file. carbon-cache has no limits on creates and
+updates here, and go-carbon's bounds are off.
+
+"""
+RENDER = """
+## Reading 24 hours at 10 s
+
+Latency of one JSON render at a time, the caches of results off, the files in the page cache; median of several turns.
+
+"""
+STACK = """
+## The installation
+
+Type `all` without Grafana, with the host collector and collectd at their interval of 10 s.
+
+"""
+
+
+def write(
+    machine: Mapping[str, str], ingest: Sequence[Ingest], render: Sequence[Render], stack: Sequence[Figure]
+) -> str:
+    """The document."""
+    return (
+        HEAD
+        + _table(("", "measured on"), machine.items())
+        + INGEST
+        + _table(("series", "", "go-carbon", "carbon-cache", "ratio"), _ingest_rows(ingest))
+        + RENDER
+        + _table(("series", "maxDataPoints", "carbonapi", "graphite-web", "ratio"), _render_rows(render))
+        + STACK
+        + _table(("", "measured", "bound"), map(_stack_row, stack))
+    )
+
+
+def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    lines = [head, ["---"] * len(head), *rows]
+    return "".join(f"| {' | '.join(line)} |\n" for line in lines)
+
+
+def _ingest_rows(results: Sequence[Ingest]) -> Iterable[Sequence[str]]:
+    for series in dict.fromkeys(result.series for result in results):
+        ours, theirs = (_one(results, name, series) for name in ("go-carbon", "carbon-cache"))
+        yield _compared(f"{series:,}", "evenly, µs a point", ours.even_us, theirs.even_us)
+        yield _compared(f"{series:,}", "in a burst, µs a point", ours.burst_us, theirs.burst_us)
+        yield _compared(f"{series:,}", "new series, µs a series", ours.new_us, theirs.new_us)
+        yield f"{series:,}", "points found on disk", f"{ours.stored_share:.1%}", f"{theirs.stored_share:.1%}", ""
+
+
+def _one(results: Sequence[Ingest], name: str, series: int) -> Ingest:
+    return next(result for result in results if (result.receiver, result.series) == (name, series))
+
+
+def _compared(series: str, what: str, ours: float, theirs: float) -> Sequence[str]:
+    return series, what, f"{ours:.1f}", f"{theirs:.1f}", f"{theirs / ours:.1f}"
+
+
+def _render_rows(results: Sequence[Render]) -> Iterable[Sequence[str]]:
+    for series, limit in dict.fromkeys((result.series, result.max_data_points) for result in results):
+        ours, theirs = (
+            next(
+                result
+                for result in results
+                if (result.server, result.series, result.max_data_points) == (name, series, limit)
+            )
+            for name in ("carbonapi", "graphite-web")
+        )
+        ratio = f"{theirs.median_ms / ours.median_ms:.1f}"
+        limited = "none" if limit is None else f"{limit:,}"
+        yield str(series), limited, f"{ours.median_ms:.0f} ms", f"{theirs.median_ms:.0f} ms", ratio
+
+
+def _stack_row(figure: Figure) -> Sequence[str]:
+    bound = "" if figure.bound is None else f"<= {figure.bound:g} {figure.unit}"
+    return figure.what, f"{figure.value:.3g} {figure.unit}", bound

@@ -1,0 +1,74 @@
+"""What the kernel says of processes: their descendants, their sockets, their memory. Independent of the product."""
+
+from __future__ import annotations
+
+import socket
+import struct
+from pathlib import Path
+
+TCP_LISTEN = "0A"
+UNIX_ACCEPTING = 0x10000  # __SO_ACCEPTCON of linux/net.h
+
+
+def descendants(pid: int) -> dict[int, str]:
+    """The process and all below it: command name by process id."""
+    parents: dict[int, list[int]] = {}
+    names: dict[int, str] = {}
+    for folder in Path("/proc").glob("[0-9]*"):
+        try:
+            stat = (folder / "stat").read_text(errors="replace")
+        except OSError:
+            continue
+        name, rest = stat[stat.index("(") + 1 : stat.rindex(")")], stat[stat.rindex(")") + 2 :].split()
+        names[int(folder.name)] = name
+        parents.setdefault(int(rest[1]), []).append(int(folder.name))
+    found, waiting = {}, [pid]
+    while waiting:
+        one = waiting.pop()
+        if one in names:
+            found[one] = names[one]
+            waiting += parents.get(one, [])
+    return found
+
+
+def listening(pids: list[int]) -> set[str]:
+    """Sockets on which these processes take connections or datagrams: "tcp 127.0.0.1:2003", "unix /path"."""
+    inodes = {inode for pid in pids for inode in _socket_inodes(pid)}
+    found = set()
+    for protocol in ("tcp", "tcp6", "udp", "udp6"):
+        for line in Path(f"/proc/net/{protocol}").read_text().splitlines()[1:]:
+            words = line.split()
+            if words[9] in inodes and (protocol.startswith("udp") or words[3] == TCP_LISTEN):
+                found.add(f"{protocol} {_address(words[1])}")
+    for line in Path("/proc/net/unix").read_text().splitlines()[1:]:
+        words = line.split()
+        if words[6] in inodes and int(words[3], 16) & UNIX_ACCEPTING:
+            found.add(f"unix {' '.join(words[7:])}")
+    return found
+
+
+def _socket_inodes(pid: int) -> set[str]:
+    inodes = set()
+    for link in Path(f"/proc/{pid}/fd").glob("*"):
+        try:
+            target = str(link.readlink())
+        except OSError:
+            continue
+        if target.startswith("socket:["):
+            inodes.add(target[8:-1])
+    return inodes
+
+
+def _address(text: str) -> str:
+    host, port = text.split(":")
+    words = struct.pack(f"={len(host) // 8}I", *(int(host[i : i + 8], 16) for i in range(0, len(host), 8)))
+    family = socket.AF_INET if len(words) == 4 else socket.AF_INET6
+    return f"{socket.inet_ntop(family, words)}:{int(port, 16)}"
+
+
+def pss_bytes(pid: int) -> int:
+    """Proportional set size: shared pages counted by share (proc(5), smaps_rollup)."""
+    for line in Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines():
+        if line.startswith("Pss:"):
+            return int(line.split()[1]) * 1024
+    raise ValueError(f"no Pss of process {pid}")
