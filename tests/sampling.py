@@ -8,6 +8,7 @@ from the nearest sample. So no tolerance is guessed.
 from __future__ import annotations
 
 import itertools
+import math
 import threading
 import time
 from dataclasses import dataclass, field
@@ -100,6 +101,21 @@ class Restless(Generic[T]):
 
 
 @dataclass(frozen=True)
+class AtLeast:
+    """A sum of which the samples saw a part: it is no less than that part."""
+
+    part: Reading
+
+    @property
+    def strays(self) -> int:
+        return self.part.strays
+
+    def bounds(self, slot: int, interval: int) -> Bounds | None:
+        part = self.part.bounds(slot, interval)
+        return None if part is None else Bounds(part.low, math.inf)
+
+
+@dataclass(frozen=True)
 class Passing:
     """Something that comes and goes: it may be missing."""
 
@@ -144,6 +160,13 @@ class Change(Generic[T]):
                 shifted += [*values, *(self.of(later.seen, earlier.seen, interval) for earlier in edges)]
         middle = around(regular, self.quantum)
         return Bounds(min(middle.low, *shifted), max(middle.high, *shifted))
+
+
+def is_change(reading: Reading) -> bool:
+    """Whether it is made from two looks."""
+    if isinstance(reading, AtLeast):
+        return is_change(reading.part)
+    return is_change(reading.reading) if isinstance(reading, Passing) else isinstance(reading, Change)
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,7 @@
-"""A process that computes a little, writes, and holds threads and files. Arguments: a folder, a word to be found by."""
+"""A process that computes a little, writes, and holds threads and files.
+
+Arguments: a folder, the account to become, a word to be found by.
+"""
 
 import os
 import sys
@@ -8,6 +11,7 @@ from pathlib import Path
 
 folder = Path(sys.argv[1])
 held = [(folder / f"{os.getpid()}-{number}").open("wb", buffering=0) for number in range(5)]
+os.setuid(int(sys.argv[2]))  # only now: the folder and the interpreter may be for the caller alone
 for _ in range(2):
     threading.Thread(target=threading.Event().wait, daemon=True).start()
 while True:

@@ -7,6 +7,9 @@ Nothing here writes a name that a dashboard reads but the client library of DSS.
 from __future__ import annotations
 
 import contextlib
+import os
+import pwd
+import random
 import subprocess
 import sys
 import time
@@ -22,7 +25,7 @@ from tests.dss_client import HELD_OPEN, MINUTE, ONE_EACH, Report, dss_client
 from tests.readings import PANELS
 from tests.readings.observation import Observation, Reader, Service, look_at_service, points_by_slot
 from tests.readings.users import PROGRAMS
-from tests.sampling import Change, Passing, Sampler
+from tests.sampling import AtLeast, Passing, Sampler, is_change
 from tests.stack import wait_for
 
 if TYPE_CHECKING:
@@ -51,13 +54,24 @@ CASES = [
 ]
 
 
+def quiet_account() -> pwd.struct_passwd:
+    """An account that has no process, so that all that is shown of it is known; root alone can borrow one."""
+    if os.geteuid() != 0:
+        return pwd.getpwuid(os.geteuid())
+    taken = {process.uids().effective for process in psutil.process_iter()}
+    return random.choice(
+        [one for one in {one.pw_uid: one for one in pwd.getpwall()}.values() if one.pw_uid not in taken]
+    )
+
+
 @contextlib.contextmanager
-def busy_processes(folder: Path) -> Iterator[None]:
+def busy_processes(folder: Path, uid: int) -> Iterator[None]:
     """One process for each pattern of the host collector, which computes, writes and holds threads and files."""
     started = []
     try:
         for word in PROGRAMS.values():
-            started.append(subprocess.Popen([sys.executable, str(WORKER), str(folder), word]))  # noqa: PERF401  ended below
+            started.append(subprocess.Popen([sys.executable, str(WORKER), str(folder), str(uid), word]))  # noqa: PERF401  ended below
+        wait_for("the busy processes", lambda: all(psutil.Process(one.pid).uids().real == uid for one in started), 30)
         yield
     finally:
         for process in started:
@@ -72,12 +86,13 @@ def seen(stack: Stack, tmp_path_factory: pytest.TempPathFactory) -> Observation:
     for root in ("collectd", "dkm"):
         wait_for(f"the metrics of {root}", lambda root=root: reader.names(f"{root}.{host}"), 60)  # type: ignore[misc]
     pids = stack.pids()
+    account = quiet_account()
     with contextlib.ExitStack() as open_:
         clients = {
             prefix: open_.enter_context(dss_client(version, stack.carbon, prefix))
             for prefix, version in DSS_CLIENTS.items()
         }
-        open_.enter_context(busy_processes(tmp_path_factory.mktemp("busy")))
+        open_.enter_context(busy_processes(tmp_path_factory.mktemp("busy"), account.pw_uid))
         fast = open_.enter_context(Sampler(machine.look, 0.25))
         slow = open_.enter_context(Sampler(machine.look_at_processes, 0.75))
         service = open_.enter_context(Sampler[Service](lambda: look_at_service(stack, reader, pids), 0.5))
@@ -95,7 +110,9 @@ def seen(stack: Stack, tmp_path_factory: pytest.TempPathFactory) -> Observation:
     stored = {
         root: points_by_slot(reader, root, first, end) for root in ("collectd", "dkm", "carbon.api", "carbon.agents")
     }
-    return Observation(stack, reader, fast.samples, slow.samples, service.samples, sent, stored, start=start, end=end)
+    return Observation(
+        stack, reader, fast.samples, slow.samples, service.samples, sent, stored, account.pw_name, start=start, end=end
+    )
 
 
 def chosen(board: Dashboard, prefix: str) -> dict[str, list[str]]:
@@ -116,6 +133,12 @@ def test_there_is_a_reading_for_every_panel_and_a_panel_for_every_reading() -> N
     assert set(PANELS) == {(board.uid, panel.title) for board in BOARDS.values() for panel in board.queries()}
 
 
+def test_what_is_shown_of_an_account_is_compared_from_both_sides(seen: Observation) -> None:
+    reading = PANELS["dkm-users", "Memory by user"](seen)[f"{seen.host}.{seen.quiet_account}"]
+
+    assert isinstance(reading, AtLeast | Passing) == (seen.quiet_account == seen.service_user)
+
+
 @pytest.mark.parametrize(("board", "panel", "prefix"), CASES)
 def test_a_panel_shows_what_was_read_independently(
     seen: Observation, board: Dashboard, panel: QueryPanel, prefix: str
@@ -132,7 +155,7 @@ def test_a_panel_shows_what_was_read_independently(
     for legend, series in shown.items():
         reading, compared, outside = readings[legend], 0, []
         for slot, value in series.values.items():
-            if isinstance(reading, Change) and series.step < MINUTE and slot - series.step not in series.values:
+            if is_change(reading) and series.step < MINUTE and slot - series.step not in series.values:
                 continue  # collectd and our collectors missed an interval: a change over a longer time
             bounds = reading.bounds(slot, series.step)
             if bounds is not None:
@@ -151,7 +174,7 @@ def test_the_variables_offer_what_there_is(seen: Observation, board: Dashboard, 
         "host": seen.host,
         "server": seen.host,
         "instance": prefix.rpartition(".")[2],
-        "user": psutil.Process(seen.stack.pids()["collectors"]).username(),
+        "user": seen.service_user,
     }
     for variable in board.templating.variables:
         if not isinstance(variable, CustomVariable):

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import os
+import pwd
 import threading
 import time
 import urllib.parse
@@ -108,6 +110,7 @@ class Observation:
         machine, processes, service: the samples.
         sent: every report of a DSS client, by its prefix.
         stored: by root, how many metrics below it have a value in each slot.
+        quiet_account: the account of the busy processes, which has no others where root runs the tests.
         start, end: UTC seconds between which everything was sampled.
         prefix, instance, reports: of the DSS client whose dashboard is looked at.
     """
@@ -119,6 +122,7 @@ class Observation:
     service: list[Sample[Service]]
     sent: dict[str, list[Report]]
     stored: dict[str, dict[int, int]]
+    quiet_account: str
     start: int
     end: int
     prefix: str = ""
@@ -127,6 +131,11 @@ class Observation:
     @property
     def host(self) -> str:
         return self.stack.host
+
+    @property
+    def service_user(self) -> str:
+        """The account that the stack runs as: that of the tests."""
+        return pwd.getpwuid(os.geteuid()).pw_name
 
     @property
     def instance(self) -> str:
