@@ -7,7 +7,7 @@ VERSION := $(shell cat VERSION)
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-PACKAGES := bundle installer dkumonitor collectors dkm
+PACKAGES := bundle installer dkumonitor collectors dkm console
 # `make run` and the tests need no Grafana; GRAFANA=download or GRAFANA=FILE bundles it.
 GRAFANA ?=
 ifeq ($(GRAFANA),)
