@@ -195,6 +195,12 @@ def run_installer(
     )
 
 
+def break_configuration(stack: Stack, variant: Path) -> None:
+    """Apply a broken variant (a patch) to DIR/conf."""
+    with variant.open() as text:
+        subprocess.run(["patch", "-p1", "--directory", stack.dir / "conf"], stdin=text, check=True)
+
+
 def install(release: Path, directory: Path, port: int, *arguments: str) -> Stack:
     """Install the release and return it, not started. Root installs with --as-root unless --user is given."""
     who = () if os.geteuid() or "--user" in arguments else ("--as-root",)
@@ -205,11 +211,14 @@ def install(release: Path, directory: Path, port: int, *arguments: str) -> Stack
 
 
 @contextlib.contextmanager
-def running(release: Path, directory: Path, *arguments: str) -> Iterator[Stack]:
-    """A started installation on free ports, ended and removed afterwards."""
+def running(
+    release: Path, directory: Path, *arguments: str, prepare: Callable[[Stack], None] = lambda _: None
+) -> Iterator[Stack]:
+    """A started installation on free ports, ended and removed afterwards; `prepare` changes it before it starts."""
     with free_port_range() as port:
         stack = install(release, directory, port, *arguments)
         try:
+            prepare(stack)
             yield stack.start()
         finally:
             stack.stop()

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 MIB = 1 << 20
 HONEST_SERIES = 20
 CHUNK_LINES = 5000
+BACKEND = ("--type", "backend", "--carbon-listen", "127.0.0.1")
 
 
 class Honest(threading.Thread):
@@ -75,8 +76,7 @@ def honest(stack: Stack) -> Iterator[Honest]:
 
 def backend(release: Path, folder: Path, port: int, *, interval_seconds: int = 1) -> Stack:
     """go-carbon and carbonapi on loopback, installed and not started."""
-    options = ("--type", "backend", "--carbon-listen", "127.0.0.1", "--interval", str(interval_seconds))
-    return install(release, folder / "dkm", port, *options)
+    return install(release, folder / "dkm", port, *BACKEND, "--interval", str(interval_seconds))
 
 
 def set_bounds(stack: Stack, *, metrics: int, creates_per_second: int) -> None:

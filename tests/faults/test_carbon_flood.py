@@ -11,7 +11,6 @@ import os
 import resource
 import shutil
 import socket
-import subprocess
 import tempfile
 import time
 from pathlib import Path
@@ -21,10 +20,10 @@ import pytest
 
 from tests.conftest import RUN_FOLDER
 from tests.faults.flood import (
+    BACKEND,
     HOSTILE,
     MIB,
     Honest,
-    backend,
     disk_bytes,
     files,
     honest,
@@ -34,7 +33,7 @@ from tests.faults.flood import (
     set_bounds,
     status_bytes,
 )
-from tests.stack import free_port_range, wait_for
+from tests.stack import break_configuration, running, wait_for
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -53,18 +52,16 @@ CONNECTIONS = 4096
 def flooded(release: Path, *, small: bool = False, variant: str | None = None) -> Iterator[Stack]:
     """An installation for a flood, with smaller bounds or with a broken variant of its configuration."""
     folder = Path(tempfile.mkdtemp(prefix="flood-", dir=os.environ[RUN_FOLDER]))
-    with free_port_range() as port:
-        stack = backend(release, folder, port)
+
+    def prepare(stack: Stack) -> None:
         if small:
             set_bounds(stack, metrics=METRICS, creates_per_second=CREATES)
         if variant:
-            with (VARIANTS / variant).open() as text:
-                subprocess.run(["patch", "-p1", "--directory", stack.dir / "conf"], stdin=text, check=True)
-        try:
-            yield stack.start()
-        finally:
-            stack.stop()
-            shutil.rmtree(folder)
+            break_configuration(stack, VARIANTS / variant)
+
+    with running(release, folder / "dkm", *BACKEND, "--interval", "1", prepare=prepare) as stack:
+        yield stack
+    shutil.rmtree(folder)
 
 
 @pytest.fixture(scope="module")

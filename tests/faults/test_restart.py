@@ -10,7 +10,6 @@ import shutil
 import signal
 import socket
 import struct
-import subprocess
 import tempfile
 import termios
 import threading
@@ -23,7 +22,7 @@ import pytest
 
 from tests.conftest import RUN_FOLDER
 from tests.proc import descendants
-from tests.stack import free_port_range, install, wait_for
+from tests.stack import break_configuration, running, wait_for
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -43,16 +42,15 @@ OUTAGE_SECONDS = int(os.environ.get("DKM_OUTAGE_SECONDS", "60"))
 def started(release: Path, variant: str | None = None) -> Iterator[Stack]:
     """A running installation of type all, with a broken variant of its configuration where one is named."""
     folder = Path(tempfile.mkdtemp(prefix="restart-", dir=os.environ[RUN_FOLDER]))
-    with free_port_range() as port:
-        stack = install(release, folder / "dkm", port, "--interval", str(INTERVAL_SECONDS))
-        if variant:
-            with (VARIANTS / variant).open() as text:
-                subprocess.run(["patch", "-p1", "--directory", stack.dir / "conf"], stdin=text, check=True)
-        try:
-            yield stack.start()
-        finally:
-            stack.stop()
-            shutil.rmtree(folder)
+    with running(
+        release,
+        folder / "dkm",
+        "--interval",
+        str(INTERVAL_SECONDS),
+        prepare=lambda stack: break_configuration(stack, VARIANTS / variant) if variant else None,
+    ) as stack:
+        yield stack
+    shutil.rmtree(folder)
 
 
 @pytest.fixture(scope="module")
