@@ -9,9 +9,12 @@
     ├── CollectorError       6  a collector's folder is not a collector
     ├── SpoolError           7  the spool is in use by another process, or its folder cannot be made
     ├── ServiceError         8  a program of the installation does not answer
-    └── AccessError          9  the caller may not control this installation
+    ├── AccessError          9  the caller may not control this installation
+    ├── StoreError          10  the database cannot be used, or has the wrong schema
+    └── PeopleError         11  a list of people cannot be read
 
-2 is kept for wrong usage (click, getopt). Other packages derive their own from DkmError and take a code above 10.
+2 is kept for wrong usage (click, getopt). Other packages derive their own from DkmError and take a code above 11:
+:mod:`dkumonitor.accounts.errors` has 20.
 """
 
 
@@ -74,3 +77,15 @@ class AccessError(DkmError):
     """The caller may not control this installation."""
 
     exit_code = 9
+
+
+class StoreError(DkmError):
+    """The database cannot be reached or used, or its schema is of another version."""
+
+    exit_code = 10
+
+
+class PeopleError(DkmError):
+    """A feed of people (a CSV file, a directory server) cannot be read as such."""
+
+    exit_code = 11

@@ -13,6 +13,7 @@ from dkumonitor.address import Address
 from dkumonitor.collector import MIB, CollectorSettings
 from dkumonitor.errors import AddressError, SettingsError
 from dkumonitor.installation import Installation
+from dkumonitor.store.settings import PeopleSettings, StoreSettings
 
 FILE_NAME = "dkumonitor.toml"
 _PLACE = re.compile(r" - at `(?:key` in `)?\$\.?(?P<place>.*)`\Z")
@@ -43,6 +44,26 @@ class CarbonSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw
                 raise ValueError(error.what) from None
 
 
+class ConsoleSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """``[console]``: the web pages.
+
+    Attributes:
+        allowed_hosts: names that browsers may call the console by, beside this machine's own.
+        session_idle_seconds: how long a sign-in lasts without a request.
+        session_seconds: how long it lasts in all.
+        max_body_bytes: the largest request.
+        request_seconds: how long a request may take to arrive.
+        max_connections: how many browsers and programs may be connected at once.
+    """
+
+    allowed_hosts: tuple[Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9._:\[\]-]+$")], ...] = ()
+    session_idle_seconds: Annotated[int, msgspec.Meta(ge=60, le=30 * 86400)] = 8 * 3600
+    session_seconds: Annotated[int, msgspec.Meta(ge=60, le=90 * 86400)] = 7 * 86400
+    max_body_bytes: Annotated[int, msgspec.Meta(ge=4096, le=64 * MIB)] = MIB
+    request_seconds: Annotated[int, msgspec.Meta(ge=1, le=600)] = 20
+    max_connections: Annotated[int, msgspec.Meta(ge=4, le=10_000)] = 200
+
+
 class _Scheduling(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     interval_seconds: Annotated[int, msgspec.Meta(ge=1, le=86400)] | None = None
 
@@ -54,11 +75,17 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         carbon: ``[carbon]``.
         interval_seconds: the interval of collectors that name none, from ``[collectors]`` or the installation.
         collectors: each collector's own struct, by its name.
+        console: ``[console]``.
+        store: ``[store]``.
+        people: ``[people]``.
     """
 
     carbon: CarbonSettings
     interval_seconds: int
     collectors: Mapping[str, CollectorSettings]
+    console: ConsoleSettings = ConsoleSettings()
+    store: StoreSettings = StoreSettings()
+    people: PeopleSettings = PeopleSettings()
 
     @classmethod
     def load(
@@ -76,7 +103,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
             SettingsError: the file is missing or not TOML, or a key or value is not known. Names the file and the key.
         """
         tables = _tables(path)
-        _known("", tables, ["carbon", "collectors"], path)
+        _known("", tables, ["carbon", "collectors", "console", "people", "store"], path)
         carbon = _convert(_table("carbon", tables, path), CarbonSettings, "carbon", path)
         below = _table("collectors", tables, path)
         _known("collectors", below, [*_Scheduling.__struct_fields__, *collectors], path)
@@ -84,12 +111,15 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         scheduling = _convert(own, _Scheduling, "collectors", path)
         return cls(
             carbon=carbon,
+            console=_convert(_table("console", tables, path), ConsoleSettings, "console", path),
             interval_seconds=scheduling.interval_seconds or interval_seconds,
             collectors={
                 name: _convert(_table(name, below, path, "collectors."), struct, f"collectors.{name}", path)
                 for name, struct in collectors.items()
                 if struct is not None
             },
+            store=_convert(_table("store", tables, path), StoreSettings, "store", path),
+            people=_convert(_table("people", tables, path), PeopleSettings, "people", path),
         )
 
 

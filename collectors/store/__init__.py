@@ -1,0 +1,1 @@
+"""How large the store is; its daily upkeep."""

@@ -1,0 +1,1 @@
+"""The steps of the table of people."""
