@@ -1,4 +1,4 @@
-"""The doctor: runs every check, gathers what they found, and tells it to a person."""
+"""What the doctor found, told to a person at a terminal."""
 
 from __future__ import annotations
 
@@ -7,33 +7,13 @@ from typing import TYPE_CHECKING
 
 import click
 
-from dkm.checks import CHECKS
-from dkm.findings import Finding, Status, failed
+from dkumonitor.doctor.findings import Finding, Status
 from dkumonitor.text import printable
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from dkumonitor.installation import Installation
-
 COLOURS = {Status.OK: "green", Status.WARNING: "yellow", Status.FAILED: "red"}
-
-
-def examine(installation: Installation) -> list[Finding]:
-    """Every check's findings, in the order in which a person would look; one that cannot look stops no other."""
-    findings: list[Finding] = []
-    for check in CHECKS:
-        try:
-            findings += check(installation)
-        except OSError as error:
-            name = check.__name__.replace("_", " ")
-            findings.append(failed(name, error.filename or name, f"cannot look: {error.strerror}", "Mend the cause"))
-    return findings
-
-
-def exit_code(findings: Sequence[Finding]) -> int:
-    """1 where anything failed; a warning alone is no failure."""
-    return int(any(finding.status is Status.FAILED for finding in findings))
 
 
 def report(findings: Sequence[Finding]) -> str:

@@ -4,18 +4,23 @@ from __future__ import annotations
 
 import difflib
 import sys
+from importlib import import_module
 
 import click
 
 import collectors
 from dkm import doctor, supervision
-from dkm.findings import Finding
 from dkm.identity import act_as_service_user
-from dkm.urls import urls
+from dkm.overview import show_overview
+from dkm.services import show_collectors, show_services
+from dkumonitor.doctor.examination import examine, exit_code
+from dkumonitor.doctor.findings import Finding
+from dkumonitor.doctor.store import store_check
 from dkumonitor.errors import DkmError
 from dkumonitor.installation import Installation, current
 from dkumonitor.render import Form, form_options, render, render_one
 from dkumonitor.text import printable
+from dkumonitor.urls import urls
 
 EPILOG = """\b
 Examples:
@@ -25,9 +30,25 @@ Examples:
   dkm tail -f collectd           follow a program's log
   dkm urls --json                where to look and where to send
   dkm doctor                     what is wrong, and what to do about it
+  dkm overview                   is the machine well?
+  dkm services                   what runs, since when, with how much memory
+  dkm collectors                 how each collector's last run went
+  dkm password                   another password for the console's admin
   dkm shutdown                   end every program, and supervisord
 
 The verbs of supervisorctl are described at https://supervisord.org/running.html."""
+
+
+# Verbs that need the store, by their module, which is loaded when one of them is called: the library of databases takes
+# a fifth of a second.
+_WITH_STORE = {
+    "account": "dkm.accounts",
+    "password": "dkm.accounts",
+    "people": "dkm.people",
+    "setup": "dkm.setup",
+    "store": "dkm.store",
+    "token": "dkm.accounts",
+}
 
 
 class Verbs(click.Group):
@@ -35,12 +56,15 @@ class Verbs(click.Group):
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         """Our verbs and the collectors' groups; supervisorctl's are in the help's own section."""
-        return sorted({*super().list_commands(ctx), *collectors.command_names()})
+        return sorted({*super().list_commands(ctx), *_WITH_STORE, *collectors.command_names()})
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         """The command of this name, or None where nobody knows it."""
         if (own := super().get_command(ctx, cmd_name)) is not None:
             return own
+        if cmd_name in _WITH_STORE:
+            verb: click.Command = getattr(import_module(_WITH_STORE[cmd_name]), cmd_name)
+            return verb
         if cmd_name in supervision.verbs():
             return _supervisor_command(cmd_name)
         return collectors.command(cmd_name) if cmd_name in collectors.command_names() else None
@@ -66,7 +90,7 @@ class Verbs(click.Group):
 def _supervisor_command(verb: str) -> click.Command:
     @click.pass_obj
     def passed_through(installation: Installation, arguments: tuple[str, ...]) -> None:
-        sys.exit(supervision.Supervision(installation).control(verb, arguments))
+        sys.exit(supervision.Control(installation).control(verb, arguments))
 
     return click.Command(
         verb,
@@ -110,16 +134,21 @@ def show_urls(installation: Installation, form: Form) -> None:
 def show_doctor(installation: Installation, form: Form) -> None:
     """Check everything and say what to do.
 
-    It looks at every program and port, sends a test point to carbon and reads it back,
-    and checks how old the newest points are, disk room, the clock, versions and secrets.
+    It looks at every program and port, at the console and the store, sends a test point to carbon and reads it
+    back, and checks how old the newest points are, disk room, the clock, versions, the certificate and secrets.
     Exits 1 when something failed; a warning alone is no failure.
     """
-    findings = doctor.examine(installation)
+    findings = examine(installation, (store_check(collectors.components),))
     if form is Form.TABLE:
         click.echo(doctor.report(findings))
     else:
         render(findings, Finding, form, sys.stdout)
-    sys.exit(doctor.exit_code(findings))
+    sys.exit(exit_code(findings))
+
+
+cli.add_command(show_overview)
+cli.add_command(show_services)
+cli.add_command(show_collectors)
 
 
 @cli.command("help", hidden=True)

@@ -1,4 +1,4 @@
-"""supervisord of one installation: started when it is missing, asked over its socket, its own verbs passed through."""
+"""supervisorctl for one installation: supervisord started when it is missing, its own verbs passed through."""
 
 from __future__ import annotations
 
@@ -7,16 +7,13 @@ import os
 import subprocess
 import sys
 import time
-import xmlrpc.client
-from enum import Enum
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-import msgspec
 from supervisor import supervisorctl
-from supervisor.xmlrpc import SupervisorTransport
 
 from dkumonitor.errors import ServiceError
+from dkumonitor.supervision import State, Supervision
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -35,44 +32,16 @@ PASSED_ON = frozenset(
 )
 
 
-class State(Enum):
-    """How supervisord stands."""
+class Control:
+    """What `dkm VERB` does to supervisord and its programs.
 
-    ABSENT = "absent"
-    UP = "up"
-    ENDING = "ending"
-
-
-class ProgramState(msgspec.Struct, frozen=True):
-    """What supervisord knows of one program; `state` in its words (RUNNING, BACKOFF, ...), `pid` 0 where none runs."""
-
-    name: str
-    state: str
-    pid: int
-    up_seconds: int
-    reason: str
-
-
-class Supervision:
-    """supervisord and its programs.
-
-    The source for verbs and states is supervisor's own manual: https://supervisord.org/running.html
+    The source for verbs is supervisor's own manual: https://supervisord.org/running.html
     """
 
     def __init__(self, installation: Installation) -> None:
         self._installation = installation
         self._configuration = installation.conf / "supervisord/supervisord.conf"
-        self._socket = installation.run / "supervisord.sock"
-
-    def state(self) -> State:
-        """Whether supervisord is there, and whether it takes orders."""
-        try:
-            self._call("getState")
-        except xmlrpc.client.Fault:  # SHUTDOWN_STATE: it answers nothing else from then on
-            return State.ENDING
-        except (OSError, xmlrpc.client.Error):
-            return State.ABSENT
-        return State.UP
+        self._supervision = Supervision(installation)
 
     def ensure_up(self) -> None:
         """Start supervisord, which starts no program by itself, unless it is up. Safe to call twice at once.
@@ -83,7 +52,7 @@ class Supervision:
         lock = self._installation.run / "dkm.lock"
         with lock.open("a") as held:
             fcntl.flock(held, fcntl.LOCK_EX)
-            state = self.state()
+            state = self._supervision.state()
             if state is State.ENDING:
                 self._wait_for_end()
             if state is not State.UP:
@@ -104,7 +73,7 @@ class Supervision:
             said = daemon.communicate(timeout=START_SECONDS)[0].strip().partition("\n")[0]
         deadline = time.monotonic() + START_SECONDS
         while daemon.returncode == 0 and time.monotonic() < deadline:
-            if self.state() is State.UP:
+            if self._supervision.state() is State.UP:
                 return
             time.sleep(PAUSE_SECONDS)
         raise ServiceError(f"supervisord did not start: {said or 'it gave no reason'}", f"Read {log}")
@@ -126,29 +95,6 @@ class Supervision:
                 raise ServiceError("supervisord has not ended", f"Read {self._installation.run / 'supervisord.log'}")
             time.sleep(PAUSE_SECONDS)
 
-    def programs(self) -> list[ProgramState]:
-        """The state of every program, in supervisord's order.
-
-        Raises:
-            ServiceError: supervisord does not answer.
-        """
-        try:
-            answer: list[dict[str, Any]] = self._call("getAllProcessInfo")
-        except (OSError, xmlrpc.client.Error) as error:
-            raise ServiceError(
-                f"supervisord does not answer on {self._socket}: {error}", f"{self._installation.dir}/bin/dkm start"
-            ) from error
-        return [
-            ProgramState(
-                name=program["name"],
-                state=program["statename"],
-                pid=program["pid"],
-                up_seconds=max(0, program["now"] - program["start"]) if program["pid"] else 0,
-                reason=program["spawnerr"] or program["description"],
-            )
-            for program in answer
-        ]
-
     def control(self, verb: str, arguments: Sequence[str]) -> int:
         """Do what supervisorctl does with this verb, print what it prints, and return its exit code.
 
@@ -165,12 +111,12 @@ class Supervision:
         code = self._supervisorctl(verb, *arguments)
         if verb == "status" and code == 0:
             named = set(arguments) - {"all"}
-            shown = [program for program in self.programs() if program.name in named or not named]
+            shown = [program for program in self._supervision.programs() if program.name in named or not named]
             return 0 if all(program.state == "RUNNING" for program in shown) else NOT_RUNNING
         return code
 
     def _shut_down(self) -> int:
-        state = self.state()
+        state = self._supervision.state()
         if state is State.ABSENT:
             sys.stdout.write("supervisord is not running\n")
             return 0
@@ -185,14 +131,6 @@ class Supervision:
         except SystemExit as ended:  # its main() ends so in every case
             return ended.code if isinstance(ended.code, int) else int(bool(ended.code))
         return 0
-
-    def _call(self, method: str) -> Any:
-        transport = SupervisorTransport(None, None, f"unix://{self._socket}")
-        proxy = xmlrpc.client.ServerProxy("http://127.0.0.1", transport=transport)  # the socket is what is used
-        try:
-            return getattr(proxy.supervisor, method)()
-        finally:
-            transport.close()
 
 
 def verbs() -> list[str]:

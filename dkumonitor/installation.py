@@ -14,13 +14,14 @@ Type = Literal["all", "server", "agent", "backend", "frontend", "backend-agent"]
 
 
 class Ports(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """TCP ports; None where nothing of this role listens."""
+    """TCP ports; None where nothing of this role listens. ``web`` is what a person opens first."""
 
     web: Port | None
     carbon: Port | None
     carbonapi: Port | None
     carbonserver: Port | None
     pickle: Port | None
+    console: Port | None
 
 
 class Description(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -34,6 +35,8 @@ class Description(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_on
         carbon_server: ``HOST:PORT`` that the agent part sends to; None without an agent part.
         carbonapi_server: ``HOST:PORT`` that a reader asks; None where there is none.
         system_collectd: the path of the machine's own collectd where that is used.
+        tls: whether the web pages are served by HTTPS.
+        database: the address of the store's server, without its password; None for :attr:`Installation.store_file`.
     """
 
     version: str
@@ -50,6 +53,8 @@ class Description(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_on
     carbonapi_server: str | None
     grafana: bool
     system_collectd: str | None
+    tls: bool
+    database: str | None
 
 
 class Installation(Description, frozen=True, kw_only=True):
@@ -76,6 +81,25 @@ class Installation(Description, frozen=True, kw_only=True):
     def lib(self) -> Path:
         """The link to the release in use."""
         return self.dir / "lib"
+
+    @property
+    def has_store(self) -> bool:
+        """Whether programs here read or write the store."""
+        return not {"console", "collectors"}.isdisjoint(self.programs)
+
+    @property
+    def store_file(self) -> Path:
+        """The store where no database server is named."""
+        return self.storage / "store" / "dkumonitor.sqlite"
+
+    @property
+    def certificate(self) -> Path:
+        """The certificate of the web pages where they have TLS; its key is the secret ``tls_key.pem``."""
+        return self.conf / "tls" / "certificate.pem"
+
+    def secret(self, name: str) -> Path:
+        """The file of a secret, which holds the secret alone and belongs to the account that the programs run as."""
+        return self.conf / "secrets" / name
 
     @property
     def carbon_address(self) -> Address | None:

@@ -3,18 +3,19 @@
 import csv
 import json
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from enum import StrEnum
 from typing import Any, TextIO, TypeVar
 
 import click
 import msgspec
 
-from dkumonitor.text import printable
+from dkumonitor.text import printable, unprintable
 
 Cell = str | bytes | int | float | bool | None
 F = TypeVar("F", bound=Callable[..., Any])
 _FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")  # noqa: RUF001  full width: Excel reads them too
+_MARKED = (*_FORMULA, "'")  # a text that begins with the mark itself gets another, so that none is mixed up
 _UNIT = 1024
 _WIDE = 1_000_000  # characters: what a program reads is never cut
 
@@ -41,20 +42,25 @@ def render(rows: Sequence[msgspec.Struct], row_type: type[msgspec.Struct], form:
         rows: of ``row_type``, whose fields are the columns; cells are str, bytes (a file name), numbers, bool or None.
             Units stand in the names: bytes as ``_bytes``, UTC seconds as ``_seconds``.
         row_type: names the columns where there is no row.
-        form: JSON is a list of flat objects with raw values. CSV marks a text that a spreadsheet would run as a
-            formula with a leading apostrophe. A table is for reading: sizes in KiB and so on, controls escaped.
+        form: JSON is a list of flat objects with raw values. CSV is as :func:`csv_text` says. A table is
+            for reading: sizes in KiB and so on, controls escaped.
         out: where to write.
     """
     columns = row_type.__struct_fields__
-    flat = [{name: _plain(getattr(row, name)) for name in columns} for row in rows]
+    flat = [plain_row(row) for row in rows]
     if form is Form.JSON:
         out.write(json.dumps(flat, indent=2) + "\n")
     elif form is Form.CSV:
-        writer = csv.writer(out, lineterminator="\n")
-        writer.writerow(columns)
-        writer.writerows([_csv_cell(row[name]) for name in columns] for row in flat)
+        write_csv(columns, (row.values() for row in flat), out)
     else:
         _write_table(columns, flat, out)
+
+
+def write_csv(columns: Sequence[str], rows: Iterable[Iterable[Cell]], out: TextIO) -> None:
+    """Write CSV, the names of the columns first; a text that a spreadsheet would run is marked, names too."""
+    writer = csv.writer(out, lineterminator="\n")
+    writer.writerow([_csv_cell(name) for name in columns])
+    writer.writerows([_csv_cell(_plain(cell)) for cell in row] for row in rows)
 
 
 def render_one(row: msgspec.Struct, form: Form, out: TextIO) -> None:
@@ -62,7 +68,7 @@ def render_one(row: msgspec.Struct, form: Form, out: TextIO) -> None:
     if form is Form.CSV:
         render([row], type(row), form, out)
         return
-    flat = {name: _plain(getattr(row, name)) for name in row.__struct_fields__}
+    flat = plain_row(row)
     if form is Form.JSON:
         out.write(json.dumps(flat, indent=2) + "\n")
     else:
@@ -70,15 +76,28 @@ def render_one(row: msgspec.Struct, form: Form, out: TextIO) -> None:
         out.writelines(f"{name.replace('_', ' '):{width}}  {_table_cell(name, cell)}\n" for name, cell in flat.items())
 
 
+def plain_row(row: msgspec.Struct) -> dict[str, str | int | float | bool | None]:
+    """A row as the flat object that JSON shows, bytes decoded as the file system does."""
+    return {name: _plain(getattr(row, name)) for name in row.__struct_fields__}
+
+
 def _plain(cell: Cell) -> str | int | float | bool | None:
     return os.fsdecode(cell) if isinstance(cell, bytes) else cell
 
 
+def csv_text(text: str) -> str:
+    """A text as a cell of CSV: on one line, no formula to a spreadsheet; :func:`read_csv_text` gives it back."""
+    safe = printable(text)
+    return f"'{safe}" if safe.startswith(_MARKED) else safe
+
+
+def read_csv_text(cell: str) -> str:
+    """The text that :func:`csv_text` was given. What a person wrote is left as it is, a leading apostrophe too."""
+    return unprintable(cell[1:] if cell.startswith("'") and cell[1:].startswith(_MARKED) else cell)
+
+
 def _csv_cell(cell: Cell) -> Cell:
-    if not isinstance(cell, str):
-        return cell
-    safe = printable(cell)
-    return f"'{safe}" if safe.startswith(_FORMULA) else safe
+    return csv_text(cell) if isinstance(cell, str) else cell
 
 
 def _write_table(columns: Sequence[str], rows: Sequence[Mapping[str, Any]], out: TextIO) -> None:

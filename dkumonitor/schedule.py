@@ -7,27 +7,24 @@ run that is still under way when the next is due is not doubled: the next is lef
 import gc
 import logging
 import math
-import os
 import selectors
 import signal
 import socket
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from pathlib import Path
 
 from dkumonitor.carbon import CarbonSender
 from dkumonitor.child import Answer, Child, adopt_orphans, end_orphans, verdict
-from dkumonitor.collector import RUN_METRICS, Collector, CollectorSettings, Run
+from dkumonitor.collector import RUN_METRICS, Run
+from dkumonitor.job import Job
 from dkumonitor.metrics import Point
-from dkumonitor.text import printable
+from dkumonitor.runs import Board
 
-OUTPUT_MAX_BYTES = 64 * 1024
 _SLEEP_MAX_SECONDS = 10.0  # a clock that jumps is noticed after this
 _BUSY_SECONDS = 1.0
 _DOUBLED_INTERVALS = 2  # a clock that goes back by less waits to pass the last run again
-_REMIND_AFTER_RUNS = 100
 _STOP_SECONDS = 1.0
-_TRACEBACKS_MAX = 64
 _log = logging.getLogger(__name__)
 
 
@@ -45,38 +42,6 @@ def due_slot(now_seconds: float, interval_seconds: int, last: int | None) -> int
     return None
 
 
-@dataclass
-class Job:
-    """A collector, what it is set to, and how its runs went.
-
-    Attributes:
-        collector: what runs.
-        settings: its settings struct.
-        interval_seconds: how often.
-    """
-
-    collector: Collector
-    settings: CollectorSettings
-    interval_seconds: int
-    last: int | None = None
-    child: Child | None = None
-    given_up: bool = False  # the run was reported as failed, its child has not ended yet
-    started_seconds: float = 0.0
-    state: bytes = b""
-    last_success_seconds: int | None = None
-    skipped_total: int = 0
-    was_skipped: bool = False  # since the last run that ended well
-    cause: str = ""
-    failed_runs: int = 0
-    shown_bytes: int = 0
-    rest: bytes = b""
-
-    @property
-    def name(self) -> str:
-        """The collector's name."""
-        return self.collector.name
-
-
 class Scheduler:
     """Runs jobs until it is told to stop.
 
@@ -85,6 +50,7 @@ class Scheduler:
         host: this machine's segment in names.
         sender: where points go.
         interval_seconds: how often the sender's own metrics are sent.
+        runs_file: where it is written how the runs went; None for nowhere.
         wall: UTC seconds.
         monotonic: the clock for durations.
     """
@@ -96,6 +62,7 @@ class Scheduler:
         sender: CarbonSender,
         *,
         interval_seconds: int,
+        runs_file: Path | None = None,
         wall: Callable[[], float] = time.time,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
@@ -108,7 +75,7 @@ class Scheduler:
         self._selector = selectors.DefaultSelector()
         self._last_own: int | None = None
         self._stopping = False
-        self._tracebacks: set[int] = set()
+        self._board = Board(runs_file, lambda: [job.told(wall()) for job in jobs], monotonic)
 
     def run(self) -> None:
         """Run until SIGTERM or SIGINT; then end every child, leave unsent points in the spool, and return."""
@@ -133,6 +100,7 @@ class Scheduler:
             for job in self._jobs:
                 self._look_after(job)
             self._sender.tick()
+            self._board.tick()
         self._end()
 
     def _stop(self, *_: object) -> None:
@@ -147,6 +115,8 @@ class Scheduler:
                 waits.append(job.started_seconds + job.collector.deadline_seconds - self._monotonic())
         if self._sender.is_busy:
             waits.append(_BUSY_SECONDS)
+        if (board_seconds := self._board.wait_seconds()) is not None:
+            waits.append(board_seconds)
         return max(min(waits), 0.0)
 
     def _begin_due(self) -> None:
@@ -167,10 +137,12 @@ class Scheduler:
             if not job.was_skipped:
                 _log.warning("collector %s: runs are left out, the one before has not ended", job.name)
             job.was_skipped = True
+            self._board.change(now=False)
             self._sender.send(self._run_points(job, slot, {"run.skipped_total": job.skipped_total}))
             return
         run = Run(self._prefix(job), job.settings, None, slot, job.interval_seconds, self._monotonic)
-        job.started_seconds, job.given_up, job.shown_bytes, job.rest = self._monotonic(), False, 0, b""
+        job.begin(self._monotonic(), self._wall())
+        self._board.change(now=False)
         try:
             job.child = Child.start(job.collector, run, job.state)
         except OSError as error:
@@ -192,7 +164,7 @@ class Scheduler:
                 self._selector.unregister(descriptor)
         else:
             output = child.read_output()
-            self._show(job, output)
+            job.show(output)
             if not output:
                 self._selector.unregister(descriptor)
 
@@ -202,7 +174,7 @@ class Scheduler:
             return
         if child.has_ended():
             whole = child.read_answer()
-            self._show(job, child.read_output() + b"\n")
+            job.show(child.read_output() + b"\n")
             self._hear_no_more(child)
             job.child, status = None, child.bury()
             if not job.given_up:
@@ -227,50 +199,16 @@ class Scheduler:
 
     def _report(self, job: Job, answer: Answer) -> None:
         """Send what a run found and how it went."""
-        slot = job.last or 0
-        self._tell(job, answer)
+        job.end(answer, self._monotonic(), self._wall())
+        self._board.change(now=True)
         values: dict[str, float] = {
-            "run.duration_seconds": self._monotonic() - job.started_seconds,
+            "run.duration_seconds": job.duration_seconds or 0.0,
             "run.success": int(not answer.error),
             "run.skipped_total": job.skipped_total,
         }
-        if not answer.error:
-            job.state, job.was_skipped = answer.state, False
-            job.last_success_seconds = int(self._wall())
         if job.last_success_seconds is not None:
             values["run.last_success_seconds"] = job.last_success_seconds
-        self._sender.send((*answer.points, *self._run_points(job, slot, values)))
-
-    def _tell(self, job: Job, answer: Answer) -> None:
-        """One line where the cause of failing changes, a reminder now and then, a traceback once."""
-        cause = answer.error
-        if not cause and job.failed_runs:
-            _log.warning("collector %s: works again after %d failed runs", job.name, job.failed_runs)
-        job.failed_runs = job.failed_runs + 1 if cause else 0
-        if cause and (cause != job.cause or job.failed_runs % _REMIND_AFTER_RUNS == 0):
-            _log.error("collector %s: failed: %s", job.name, printable(cause))
-        elif answer.no_data and answer.no_data != job.cause:
-            _log.info("collector %s: no data: %s", job.name, printable(answer.no_data))
-        job.cause = cause or answer.no_data
-        seen = hash(answer.traceback)
-        if answer.traceback and seen not in self._tracebacks and len(self._tracebacks) < _TRACEBACKS_MAX:
-            self._tracebacks.add(seen)
-            for line in answer.traceback.splitlines():
-                _log.error("collector %s: %s", job.name, printable(line))
-
-    def _show(self, job: Job, output: bytes) -> None:
-        """Log whole lines of a run's output, up to a bound a run."""
-        *lines, job.rest = (job.rest + output).split(b"\n")
-        if len(job.rest) > OUTPUT_MAX_BYTES:
-            lines, job.rest = [*lines, job.rest], b""
-        for line in filter(None, lines):
-            if job.shown_bytes >= OUTPUT_MAX_BYTES:
-                return
-            text = printable(os.fsdecode(line[: OUTPUT_MAX_BYTES - job.shown_bytes]))
-            job.shown_bytes += len(line)
-            _log.info("collector %s: %s", job.name, text)
-            if job.shown_bytes >= OUTPUT_MAX_BYTES:
-                _log.warning("collector %s: wrote more than %d bytes, the rest is left out", job.name, OUTPUT_MAX_BYTES)
+        self._sender.send((*answer.points, *self._run_points(job, job.last or 0, values)))
 
     def _prefix(self, job: Job) -> str:
         return f"dkm.{self._host}.{job.name}"

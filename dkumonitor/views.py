@@ -1,28 +1,43 @@
 """What a collector (or the console itself) shows: declared once, drawn as page, JSON, CSV and command.
 
-A listing is rows of one type, sorted, searched and paged by whoever holds them: the database where they are in the store,
-:func:`answer_rows` where they are in memory. A page is a template of the collector's own folder with listings in it. The
-console finds both in ``collectors/<name>/pages.py`` (``LISTINGS``, ``PAGES``); nothing names a collector anywhere else.
+A listing is rows of one type, sorted, searched and paged by whoever holds them: the database where they are in the
+store, :func:`answer_rows` where they are in memory. A page is a template of the collector's own folder with listings in
+it; a card is what the overview says of a collector. The console finds them in ``collectors/<name>/pages.py``
+(``LISTINGS``, ``PAGES``, ``OVERVIEW``); nothing names a collector anywhere else.
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from enum import StrEnum
+from typing import TYPE_CHECKING, Annotated, Any
 
 import msgspec
 
 from dkumonitor.accounts.roles import Role
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
     from dkumonitor.carbonapi import Carbonapi
     from dkumonitor.installation import Installation
     from dkumonitor.store.engine import Store
 
 DEFAULT_LIMIT = 50
 MAX_LIMIT = 1000
+Moment = Annotated[float, msgspec.Meta(description="UTC seconds")]
+"""The type of a column that is a point in time. Any other column whose name ends in ``_seconds`` is a duration."""
+
+
+class Level(StrEnum):
+    """How well something is; the worst comes last."""
+
+    OK = "ok"
+    UNKNOWN = "unknown"
+    WARNING = "warning"
+    FAILED = "failed"
 
 
 class Viewer(msgspec.Struct, frozen=True):
@@ -140,6 +155,46 @@ class Page:
     title: str
     template: str
     content: Callable[[Sources], Mapping[str, Any]] = lambda _: {}
+    role: Role = Role.VIEWER
+    order: int = 100
+
+
+class Figure(msgspec.Struct, frozen=True):
+    """A number or a text of a card; its unit stands in its name, as a column's does: ``waiting_bytes``."""
+
+    name: str
+    value: float | str | None
+
+
+class Told(msgspec.Struct, frozen=True):
+    """What a card says: how well that is, in a sentence, with some figures."""
+
+    level: Level
+    sentence: str
+    figures: tuple[Figure, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Card:
+    """A part of the overview: what a collector has to say to "is the machine well?".
+
+    It stands in ``OVERVIEW`` of the collector's ``pages.py`` and is on the first page, in ``dkm overview`` and in
+    ``/api/v1/overview``. Where its level is ``warning`` or ``failed``, its sentence is part of the verdict.
+
+    Attributes:
+        name: its key in JSON: ``arrivals``.
+        title: its heading.
+        tell: says how it is; None where there is nothing to say, and then no card is shown. Asked at each refresh of
+            the page, so it takes milliseconds.
+        path: the page that says more, empty for none.
+        role: who may see it.
+        order: its place, the smallest first.
+    """
+
+    name: str
+    title: str
+    tell: Callable[[Sources], Told | None]
+    path: str = ""
     role: Role = Role.VIEWER
     order: int = 100
 

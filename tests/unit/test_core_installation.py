@@ -20,11 +20,20 @@ DESCRIPTION: dict[str, Any] = {
     "listen": "127.0.0.1",
     "carbon_listen": "127.0.0.1",
     "carbonapi_listen": "127.0.0.1",
-    "ports": {"web": 15000, "carbon": 15001, "carbonapi": 15002, "carbonserver": 15003, "pickle": None},
+    "ports": {
+        "web": 15000,
+        "carbon": 15001,
+        "carbonapi": 15002,
+        "carbonserver": 15003,
+        "pickle": None,
+        "console": 15000,
+    },
     "carbon_server": "[::1]:15001",
     "carbonapi_server": None,
     "grafana": False,
     "system_collectd": None,
+    "tls": False,
+    "database": None,
 }
 
 

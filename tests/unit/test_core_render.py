@@ -88,4 +88,4 @@ def test_sizes_are_in_powers_of_1024() -> None:
 
 def test_text_is_shown_without_what_would_act() -> None:
     assert printable("é ok") == "é ok"
-    assert printable("a\x1b\x9b\u2028\udcff\U000e0001\x00") == r"a\x1b\x9b\u2028\xff\U000e0001\x00"
+    assert printable("a\x1b\x9b\u2028\udcff\U000e0001\x00") == r"a\x1b\u009b\u2028\xff\U000e0001\x00"

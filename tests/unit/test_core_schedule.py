@@ -111,8 +111,10 @@ def test_the_program_says_what_is_wrong_and_what_to_do(
             "programs": [],
             **dict.fromkeys(("listen", "carbon_listen", "carbonapi_listen"), "127.0.0.1"),
             **dict.fromkeys(("carbon_server", "carbonapi_server", "system_collectd")),
-            "ports": dict.fromkeys(("web", "carbon", "carbonapi", "carbonserver", "pickle")),
+            "ports": dict.fromkeys(("web", "carbon", "carbonapi", "carbonserver", "pickle", "console")),
             "grafana": False,
+            "tls": False,
+            "database": None,
         }
         (tmp_path / "conf/installation.json").write_text(json.dumps(whole))
     ended = subprocess.run(

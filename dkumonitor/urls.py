@@ -12,13 +12,14 @@ if TYPE_CHECKING:
     from dkumonitor.installation import Installation
 
 LOOPBACK_OF = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104  looked up, not bound
+ADMIN = "admin"
 
 
 class Urls(msgspec.Struct, frozen=True):
     """The addresses as this machine reaches them; None where this type of installation has no such part.
 
     `carbon` is HOST:PORT of the line protocol, `carbonapi` and the pages are http addresses, `admin_password_file` is
-    the absolute path of a file that holds the password alone.
+    the absolute path of a file that holds the password alone; None once the password has been changed.
     """
 
     web: str | None
@@ -35,6 +36,7 @@ def listening(installation: Installation) -> dict[str, Address]:
     ports = installation.ports
     bound = {
         "grafana": (installation.listen, ports.web if installation.grafana else None),
+        "console": (installation.listen, ports.console),
         "carbon": (installation.carbon_listen, ports.carbon),
         "carbonapi": (installation.carbonapi_listen, ports.carbonapi),
         "carbonserver": ("127.0.0.1", ports.carbonserver),
@@ -46,13 +48,17 @@ def listening(installation: Installation) -> dict[str, Address]:
 def urls(installation: Installation) -> Urls:
     """The addresses of one installation."""
     parts = listening(installation)
-    grafana = f"http://{parts['grafana']}" if "grafana" in parts else None
+    scheme = "https" if installation.tls else "http"
+    grafana = f"{scheme}://{parts['grafana']}" if "grafana" in parts else None
+    console = f"{scheme}://{parts['console']}" if "console" in parts else None
+    web = grafana or console
+    password = installation.secret("admin_password")
     return Urls(
-        web=grafana,
-        console=None,
+        web=web,
+        console=console,
         grafana=grafana,
         carbon=str(parts["carbon"]) if "carbon" in parts else None,
         carbonapi=f"http://{parts['carbonapi']}" if "carbonapi" in parts else None,
-        admin_user="admin" if grafana else None,
-        admin_password_file=str(installation.conf / "secrets/grafana_admin_password") if grafana else None,
+        admin_user=ADMIN if web else None,
+        admin_password_file=str(password) if web and password.exists() else None,
     )
