@@ -1,0 +1,5 @@
+"""The first page: is the machine well?"""
+
+from console.overview.routes import LISTINGS, ROUTES
+
+__all__ = ["LISTINGS", "ROUTES"]
