@@ -19,10 +19,11 @@ if TYPE_CHECKING:
     from bundle.components import Components, Part, Source
 
 PACKAGES = ("dkumonitor", "collectors", "dkm", "installer", "console")
-_PARTS = ("cpython", "python-packages", "collectd", "go-carbon", "carbonapi")
-_LISTS = ("modules.json", "packages.json")
+_PARTS = ("cpython", "python-packages", "collectd", "go-carbon", "carbonapi", "webassets")
+_OPENSSL = Path("bin/openssl")  # what the release takes of that part, beside what is linked into Python
+_LISTS = ("modules.json", "packages.json", "web-packages.json")
 _LAUNCHER = "launcher.sh"  # becomes the release's `installer`
-_NOT_IN_PACKAGES = {"__pycache__", "tests", "node_modules", "target", "dashboard.json", _LAUNCHER}
+_NOT_IN_PACKAGES = {"__pycache__", "tests", "node_modules", "target", "dashboard.json", "static", _LAUNCHER}
 
 
 @dataclass(frozen=True)
@@ -39,7 +40,7 @@ class Release:
 def shipped(relative: str) -> bool:
     """Whether a file or folder of a package goes into the release as part of that package.
 
-    No tests, caches, editor files and hidden files do; dashboards and the launcher go elsewhere.
+    No tests, caches, editor files and hidden files do; dashboards, static files and the launcher go elsewhere.
     """
     name = relative.rsplit("/", 1)[-1]
     leftover = name.startswith(".") or name.endswith((".pyc", "~", ".orig", ".rej"))
@@ -51,6 +52,7 @@ def lay(release: Release, commands: Commands) -> None:
     tree = fresh_folder(release.tree)
     for name in _PARTS:
         copy_tree(release.built[name].tree, tree, lambda relative: relative not in _LISTS)
+    copy_file(release.built["openssl"].tree / _OPENSSL, tree / _OPENSSL, executable=True)
     for built in release.built.values():
         copy_tree(built.licences, tree / "licenses")
     _keep_folder(tree / cpython.SITE_PACKAGES.parent / "lib-dynload")
@@ -114,6 +116,7 @@ def _lay_own(release: Release, tree: Path) -> None:
         if (checkout / name).is_dir():
             copy_tree(checkout / name, tree / cpython.SITE_PACKAGES / name, shipped)
     copy_tree(checkout / "templates", tree / "templates", shipped)
+    copy_tree(checkout / "console/static", tree / "web", shipped)
     _lay_dashboards(checkout, tree / "dashboards")
     copy_file(checkout / "installer" / _LAUNCHER, tree / "installer", executable=True)
     copy_file(checkout / "VERSION", tree / "VERSION", executable=False)
@@ -143,6 +146,10 @@ def _bill(release: Release) -> list[sbom.Entry]:
             entries += [sbom.package_entry(**package) for package in packages]
             continue
         part = release.components[name]
+        if part.kind == "npm":
+            listed = json.loads((built.tree / "web-packages.json").read_text(encoding="utf-8"))
+            entries += [sbom.npm_entry(**package) for package in listed]
+            continue
         if part.kind == "go":
             modules = json.loads((built.tree / "modules.json").read_text(encoding="utf-8"))
             entries += [_module_entry(module, part, built.licences) for module in modules]

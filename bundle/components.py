@@ -11,7 +11,8 @@ from bundle.errors import BuildError
 if TYPE_CHECKING:
     from pathlib import Path
 
-KINDS = ("go", "library", "cpython", "collectd", "grafana")
+KINDS = ("go", "library", "cpython", "collectd", "npm", "grafana")
+WITHOUT_SOURCE = ("go", "npm")  # lock files pin their packages
 _SHA256_DIGITS = 64
 
 
@@ -38,7 +39,7 @@ class Source:
 
 @dataclass(frozen=True)
 class Part:
-    """One third-party part; `sources` in the order in which they are tried. Go parts have none: go.sum pins them."""
+    """One third-party part; `sources` in the order in which they are tried. Go parts and npm packages have none."""
 
     name: str
     kind: str
@@ -97,9 +98,9 @@ def _part(table: dict[str, Any], path: Path) -> Part:
     part = Part(sources=sources, **_checked(table, Part, f"{path}: part {name}", ignored="sources"))
     if part.kind not in KINDS:
         raise BuildError(f"{path}: part {name} is of kind {part.kind!r}", f"Use one of {', '.join(KINDS)}.")
-    if bool(part.sources) == (part.kind == "go"):
+    if bool(part.sources) == (part.kind in WITHOUT_SOURCE):
         raise BuildError(
-            f"{path}: part {name} has {len(sources)} sources", "Every part has a source, except Go modules."
+            f"{path}: part {name} has {len(sources)} sources", "Every part has one, except Go modules and npm packages."
         )
     if part.sources:
         part = Part(**{**vars(part), "version": part.sources[0].version})

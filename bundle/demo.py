@@ -101,8 +101,11 @@ def _newest(carbonapi: str, target: str) -> float | None:
 def _say_where(urls: dict[str, str | None]) -> None:
     dkm = f"{DEMO.relative_to(ROOT)}/bin/dkm"
     print("\ndkumonitor runs in ./demo:")
-    if urls["web"]:
-        print(f"  open          {urls['web']}   user {urls['admin_user']}, password in {urls['admin_password_file']}")
+    password = urls["admin_password_file"]
+    print(f"  open          {urls['console']}   the console")
+    if urls["grafana"]:
+        print(f"                {urls['grafana']}   Grafana")
+    print(f"  sign in as    {urls['admin_user']}, password {f'in {password}' if password else 'as you have chosen it'}")
     print(f"  send to       {urls['carbon']}   carbon line protocol (Graphite, DSS, StatsD ...)")
     print(f"  read from     {urls['carbonapi']}   Graphite's render API, for example:")
     print(f"                curl '{urls['carbonapi']}/render?target=collectd.*.load.load.*&from=-5min&format=json'")

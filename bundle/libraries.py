@@ -1,7 +1,8 @@
 """The static libraries that CPython is linked with: OpenSSL, zlib, bzip2, liblzma, libffi, SQLite.
 
 Each leaves `lib/*.a` and `include/` in its tree. They are position-independent, since CPython's modules are shared
-objects, and hide their symbols, so that a wheel that brings its own copy keeps to it.
+objects, and hide their symbols, so that a wheel that brings its own copy keeps to it. OpenSSL also leaves
+`bin/openssl`, its command, which makes certificates.
 """
 
 from __future__ import annotations
@@ -28,9 +29,11 @@ def build(shop: Workshop) -> None:
 
 
 def _openssl(shop: Workshop) -> None:
-    shop.run("perl", "./Configure", f"--prefix={_PREFIX}", *shop.part.options, *_FLAGS.split())
+    shop.run("perl", "./Configure", f"--prefix={_PREFIX}", *shop.part.options, *_FLAGS.split(), "-Wl,-s")
     shop.run("make", shop.jobs, "build_libs", "build_generated")
+    shop.run("make", shop.jobs, "apps/openssl")  # after the others, whose goals are makes of their own
     _install(shop, "install_dev")
+    copy_file(shop.source / "apps/openssl", shop.tree / "bin/openssl", executable=True)
 
 
 def _zlib(shop: Workshop) -> None:

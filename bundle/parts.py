@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from bundle import collectd, cpython, golang, libraries, wheels
+from bundle import collectd, cpython, golang, libraries, npm, wheels
 from bundle.archives import unpack_tarball
 from bundle.cache import BuiltPart, key_of
 from bundle.errors import FetchError, UsageError
@@ -29,6 +29,7 @@ _RECIPES: dict[str, tuple[Callable[[Workshop], None], tuple[str, ...]]] = {
     "library": (libraries.build, ("libraries", "recipe")),
     "cpython": (cpython.build, ("cpython", "bytecode", "recipe")),
     "collectd": (collectd.build, ("collectd", "recipe")),
+    "npm": (npm.build, ("npm", "recipe")),
 }
 PACKAGES = "python-packages"
 _COMPILER = "compiler"
@@ -62,7 +63,7 @@ class Workbench:
     def jobs(self) -> list[Job]:
         """Return the work, what others wait for first."""
         parts = [part for part in self._components.parts.values() if part.kind != "grafana"]
-        order = ["library", "cpython", "collectd", "go"]
+        order = ["library", "cpython", "collectd", "go", "npm"]
         parts.sort(key=lambda part: order.index(part.kind))
         jobs = [Job(part.name, self._job(part), part.needs) for part in parts]
         jobs.insert(
@@ -77,7 +78,7 @@ class Workbench:
     def source_files(self, built: dict[str, BuiltPart]) -> dict[str, Path]:
         """Return the source file that each built part was made from, checked, and fetched if it is not in the cache.
 
-        Go parts and Python packages have none.
+        Go parts, Python and npm packages have none.
         """
         files = {}
         for name, entry in built.items():
@@ -118,6 +119,9 @@ class Workbench:
             module = golang.module_folder(part.name)
             locked = {path.name: sha256_of(path) for path in sorted(module.iterdir())}  # go.mod, go.sum, patches
             compiler = go_version(self._commands, self._cache.root)
+        if part.kind == "npm":
+            locked = {name: sha256_of(npm.FOLDER / name) for name in npm.LOCKED}
+            compiler = ""  # nothing is compiled
         return key_of(
             name=part.name,
             source=source.sha256 if source else "",
@@ -132,12 +136,12 @@ class Workbench:
     def _cached(self, name: str, version: str, key: str) -> BuiltPart | None:
         built = self._cache.part(name, key)
         if built is not None:
-            self._progress.done(f"{name} {built.about.get('version', version)}", "cached")
+            self._progress.done(f"{name} {built.about.get('version', version)}".rstrip(), "cached")
         return built
 
     def _build(self, part: Part, source: Source | None, key: str, needed: dict[str, BuiltPart]) -> BuiltPart:
         version = source.version if source else part.version
-        label = f"{part.name} {version}"
+        label = f"{part.name} {version}".rstrip()
         if self._only_cached:
             raise _not_cached(label)
         require([*part.tools, *(source.tools if source else ())], f"building {label}")
@@ -207,7 +211,7 @@ class Workbench:
         return self._keep(PACKAGES, PACKAGES, key, about, fill)
 
     def _prepare_compiler(self, part: Part) -> None:
-        if part.kind != "go" and not self._compiler.ready:
+        if part.kind not in {"go", "npm"} and not self._compiler.ready:
             label = f"{_COMPILER} zig {self._compiler.version}"
             self._progress.start(label, "fetching")
             if self._compiler.prepare(self._commands):

@@ -22,8 +22,10 @@ if TYPE_CHECKING:
     from bundle.sbom import Entry
 
 _WHEEL_IMPORTS = """
-    click graphyte jinja2 markupsafe._speedups msgspec msgspec._core rich supervisor.supervisord
-    supervisor.supervisorctl
+    alembic.command alembic.op click graphyte h11 jinja2 ldap3 markupsafe._speedups msgspec msgspec._core pg8000.dbapi
+    pymysql rich sqlalchemy sqlalchemy.dialects.mysql.pymysql sqlalchemy.dialects.postgresql.pg8000
+    sqlalchemy.dialects.sqlite starlette.applications starlette.templating supervisor.supervisord
+    supervisor.supervisorctl uvicorn.protocols.http.h11_impl
 """
 
 
@@ -119,6 +121,10 @@ def _lay_source(release: Release, file: Path | None, name: str, built: BuiltPart
     if name not in release.components.parts:
         return [f"\n{name}: bundle/requirements.txt names every file and its hash; sbom.cdx.json says more.\n"]
     part = release.components[name]
+    if part.kind == "npm":
+        return [
+            f"\n{name}: bundle/webassets/package-lock.json names every package and its hash; nothing is compiled.\n"
+        ]
     lines = [
         f"\n{name} {built.about['version']} ({part.licence}), {part.homepage}\n  options: {' '.join(part.options)}\n"
     ]

@@ -26,6 +26,7 @@ class Entry:
     purl: str
     licence: str
     sha256: str = ""
+    sha512: str = ""
     kind: str = "library"
     addresses: tuple[tuple[str, str], ...] = ()
     notes: tuple[tuple[str, str], ...] = ()
@@ -42,6 +43,12 @@ def go_entry(name: str, version: str, checksum: str, licence: str) -> Entry:
 def package_entry(name: str, version: str, licence: str, file: str, sha256: str) -> Entry:
     """Return the entry of a Python package; the hash is that of the wheel or source archive."""
     return Entry(name, version, f"pkg:pypi/{quote(name)}@{quote(version)}", licence, sha256, notes=(("file", file),))
+
+
+def npm_entry(name: str, version: str, licence: str, integrity: str) -> Entry:
+    """Return the entry of an npm package; `integrity` is the lock file's "sha512-..." of the packed package."""
+    digest = base64.b64decode(integrity.removeprefix("sha512-")).hex()
+    return Entry(name, version, f"pkg:npm/{quote(name)}@{quote(version)}", licence, sha512=digest)
 
 
 def render(product: str, version: str, epoch: int, entries: list[Entry]) -> str:
@@ -84,8 +91,9 @@ def _component(entry: Entry) -> dict[str, Any]:
         "version": entry.version,
         "purl": entry.purl,
     }
-    if entry.sha256:
-        component["hashes"] = [{"alg": "SHA-256", "content": entry.sha256}]
+    hashes = (("SHA-256", entry.sha256), ("SHA-512", entry.sha512))
+    if listed := [{"alg": name, "content": content} for name, content in hashes if content]:
+        component["hashes"] = listed
     component["licenses"] = [_licence(entry.licence)]
     if entry.addresses:
         component["externalReferences"] = [{"type": kind, "url": url} for kind, url in entry.addresses]

@@ -50,6 +50,7 @@ TOOLS = {
     "pkg-config": Tool("pkg-config", "pkg-config"),
     "tclsh": Tool("tclsh", "tcl"),
     "pip": Tool("pip", "python3-pip"),
+    "npm": Tool("npm", "npm"),
 }
 
 

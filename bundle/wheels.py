@@ -25,6 +25,12 @@ _OPTIONS = [
     "--platform", "manylinux2014_x86_64", "--platform", "manylinux_2_17_x86_64", "--python-version", "3.13",
     "--implementation", "cp", "--abi", "cp313", "--abi", "abi3", "--abi", "none",
 ]  # fmt: skip
+# Of no use at run time. SQLAlchemy's compiled modules stand beside the same ones in Python, and only save time on large
+# results; they are a third of what all packages weigh. rich colours source code by pygments' lexers; we draw tables.
+_LEFT_OUT = (
+    "*/tests", "alembic/testing", "sqlalchemy/testing", "sqlalchemy/**/*.so", "sqlalchemy/dialects/mssql",
+    "sqlalchemy/dialects/oracle", "ldap3/protocol/schemas", "pygments/lexers/[!_]*.py", "pygments/lexers/_[!_m]*.py",
+)  # fmt: skip
 _LICENCE_NAME = re.compile(r"(licen[cs]e|copying|copyright|notice|authors)\S*", re.IGNORECASE)
 _BUILD = "import sys; from setuptools import build_meta; build_meta.build_wheel(sys.argv[1])"
 
@@ -45,8 +51,9 @@ def build(shop: Workshop, lock_file: Path) -> None:
     expected = len(re.findall(r"^[A-Za-z0-9]\S*==", lock_file.read_text(encoding="utf-8"), flags=re.MULTILINE))
     if len(bill) != expected:
         raise BuildError(f"{lock_file.name} names {expected} packages and {len(bill)} came", "Lock it again.")
-    for tests in sorted(site.glob("*/tests")):
-        remove(tests)
+    for pattern in _LEFT_OUT:
+        for path in sorted(site.glob(pattern)):
+            remove(path)
     (shop.tree / "packages.json").write_text(json.dumps(bill, indent=1) + "\n", encoding="utf-8")
     cpython.compile_python(shop, shop.tree, cpython.SITE_PACKAGES)
 

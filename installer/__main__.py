@@ -10,13 +10,16 @@ import click
 import jinja2
 
 from installer import checks, layout, machine
-from installer.address import LOOPBACK, Endpoint, is_loopback, join, parse_endpoint, parse_listen
+from installer.address import LOOPBACK, Endpoint, parse_endpoint, parse_listen
+from installer.certificate import names_for
+from installer.database import MAX_PASSWORD_BYTES, password_in
 from installer.errors import Refusal, ReleaseError
+from installer.farewell import farewell
 from installer.install import install
 from installer.installation import Installation
 from installer.message import told
 from installer.options import DEFAULT_INTERVAL_SECONDS, TYPES, Options
-from installer.plan import SECRETS_FOLDER, Plan, describe, make_plan
+from installer.plan import Plan, describe, make_plan
 from installer.ports import occupied
 from installer.progress import shown_progress
 from installer.release import Release
@@ -70,6 +73,14 @@ _UPDATE_TAKES = frozenset({"directory", "wants_update", "dry_run"})
 )
 @click.option("-u", "--update", "wants_update", is_flag=True, help="Update the installation in DIR to this release.")
 @click.option("--listen", type=_Listen(), default=LOOPBACK, show_default=True, help="For the web pages.")
+@click.option("--no-tls", is_flag=True, help="Web pages by HTTP even where other machines reach them.")
+@click.option("--database", metavar="URL", help="The store: postgresql://, mysql:// or mariadb://. [default: a file]")
+@click.option(
+    "--database-password-file",
+    metavar="FILE",
+    type=click.Path(exists=True, dir_okay=False, readable=True, path_type=Path),
+    help="Holds that server's password; it is copied.",
+)
 @click.option("-l", "--carbon-listen", type=_Listen(), help="For carbon. [default: 127.0.0.1 for all, else 0.0.0.0]")
 @click.option("--carbonapi-listen", type=_Listen(), help="For carbonapi, which has no login. [default: 127.0.0.1]")
 @click.option("--carbon-server", type=_Server(needs_port=False), help="Where to send. PORT is -p plus 1, else 15001.")
@@ -125,7 +136,17 @@ def _options(directory: Path, values: dict[str, Any]) -> Options:
         interval_seconds=values["interval"],
         user=values["user"],
         as_root=values["as_root"],
+        no_tls=values["no_tls"],
+        database=values["database"],
+        database_password=_password(values["database_password_file"]),
     )
+
+
+def _password(path: Path | None) -> bytes | None:
+    if path is None:
+        return None
+    with path.open("rb") as file:
+        return password_in(file.read(MAX_PASSWORD_BYTES + 2), str(path))
 
 
 def _install(release: Release, options: Options, *, dry_run: bool) -> None:
@@ -137,7 +158,7 @@ def _install(release: Release, options: Options, *, dry_run: bool) -> None:
         return
     with shown_progress("copying the release") as progress:
         install(plan, progress, _now())
-    click.echo(_farewell(plan.directory, plan.installation))
+    click.echo(farewell(plan))
 
 
 def _plan(release: Release, options: Options) -> Plan:
@@ -157,7 +178,7 @@ def _plan(release: Release, options: Options) -> Plan:
         system_collectd=str(facts.collectd[0]) if facts.collectd else None,
     )
     wrong = [
-        *layout.problems(options, has_grafana=release.has_grafana),
+        *layout.problems(options),
         *layout.name_problems(user, facts.hostname),
         *checks.problems(options, release, facts),
     ]
@@ -167,7 +188,15 @@ def _plan(release: Release, options: Options) -> Plan:
     if wrong or facts.account is None:
         raise Refusal(wrong)
     rendered = _render(release, installation, options.directory)
-    return make_plan(options.directory, installation, release, facts.account, rendered)
+    return make_plan(
+        options.directory,
+        installation,
+        release,
+        facts.account,
+        rendered,
+        database_password=options.database_password,
+        certificate_names=names_for(facts.hostname, options.listen),
+    )
 
 
 def _render(release: Release, installation: Installation, directory: Path) -> Any:
@@ -193,21 +222,6 @@ def _update(release: Release, directory: Path, *, dry_run: bool) -> None:
         f"\nThe programs go on with what they have. To change over:  '{directory}/bin/dkm' shutdown && "
         f"'{directory}/bin/dkm' start"
     )
-
-
-def _farewell(directory: Path, installation: Installation) -> str:
-    lines = [f"dkumonitor {installation.version} is installed in {directory}", ""]
-    shown = {"web": "web page", "carbon": "carbon", "carbonapi": "carbonapi", "pickle": "carbon pickle"}
-    for socket in installation.sockets():
-        if socket.purpose in shown:
-            scheme = "http://" if socket.purpose in {"web", "carbonapi"} else ""
-            where = "" if is_loopback(socket.address) else "  (reachable from other machines)"
-            lines.append(f"  {shown[socket.purpose]:<14}{scheme}{join(socket.address, socket.port)}{where}")
-    if installation.carbon_server and not installation.ports.carbon:
-        lines.append(f"  {'sends to':<14}{installation.carbon_server}")
-    if installation.grafana:
-        lines.append(f"  {'sign-in':<14}admin, password in {directory / SECRETS_FOLDER / 'grafana_admin_password'}")
-    return "\n".join([*lines, "", f"Start it:  '{directory}/bin/dkm' start"])
 
 
 def _now() -> str:

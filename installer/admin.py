@@ -4,18 +4,22 @@ import csv
 import io
 import json
 import os
+import time
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
 import click
 
-from installer import boot
+from installer import boot, certificate, machine
 from installer.errors import BusyError, DirectoryError, UsageError
 from installer.message import told
-from installer.plan import SECRETS_FOLDER
+from installer.plan import CERTIFICATE, SECRETS_FOLDER
+from installer.tls import use_certificate
 from installer.uninstall import plan_removal, prune, releases, uninstall
 from installer.update import check_owner, read_installation, resume
+
+_FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 
 
 @dataclass(frozen=True)
@@ -44,8 +48,11 @@ def main() -> None:
 @main.command("resume", hidden=True)
 def resume_command() -> None:
     """Complete an update that was interrupted; dkm and dkmadmin call this by themselves."""
-    if resume(_directory()):
+    done, warning = resume(_directory())
+    if done:
         click.echo("dkmadmin: an update that was interrupted is completed", err=True)
+    if warning:
+        click.echo(f"warning: {warning}", err=True)
 
 
 @main.command("update")
@@ -105,6 +112,51 @@ def uninstall_command(*, with_storage: bool, dry_run: bool) -> None:
         click.echo(f"left there: {', '.join(top)}")
         for name in removal.edited:
             click.echo(f"  {name}: you have edited it")
+
+
+@main.command("tls")
+@click.option("--cert", metavar="FILE", type=_FILE, help="A certificate, and below it those that have signed it (PEM).")
+@click.option("--key", metavar="FILE", type=_FILE, help="Its key, without a pass phrase (PEM).")
+@click.option("--self-signed", is_flag=True, help="Make a key and a certificate that is signed with itself.")
+@click.option("--days", type=click.IntRange(1, 36500), default=certificate.DAYS, show_default=True, help="It is valid.")
+@click.option("--name", "names", multiple=True, help="It is for; may be repeated. [default: of this machine]")
+@click.option("--show", is_flag=True, help="Only show the certificate that is in use.")
+def tls_command(
+    *, cert: Path | None, key: Path | None, self_signed: bool, days: int, names: tuple[str, ...], show: bool
+) -> None:
+    """Exchange the certificate of the web pages; where they had no TLS, they have it from now on."""
+    if sum([bool(cert or key), self_signed, show]) != 1 or bool(cert) != bool(key):
+        raise UsageError("say what to do", "Give --cert FILE and --key FILE, or --self-signed, or --show")
+    directory = _directory()
+    installation = read_installation(directory)
+    release = (directory / "lib").resolve()
+    if show:
+        click.echo(_shown_certificate(directory, release))
+        return
+    check_owner(directory)
+    if cert and key:
+        pair = certificate.given(cert, key, release, time.time())
+    else:
+        wanted = names or certificate.names_for(machine.hostname(), installation.listen)
+        pair = certificate.self_signed(release, certificate.checked(wanted), days)
+    for name in use_certificate(directory, installation, pair):
+        click.echo(f"warning: {name} is edited: what TLS needs is laid beside it", err=True)
+    click.echo(_shown_certificate(directory, release))
+    pages = " ".join(program for program in installation.programs if program in {"grafana", "console"})
+    click.echo(f"\nThe programs go on with what they have. To change over:  '{directory}/bin/dkm' restart {pages}")
+
+
+def _shown_certificate(directory: Path, release: Path) -> str:
+    path = directory / CERTIFICATE
+    if not path.is_file():
+        raise DirectoryError(f"{directory} has no certificate", f"'{directory}/bin/dkmadmin' tls --self-signed")
+    found = certificate.facts(path.read_bytes(), release)
+    valid = [
+        datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%d") for seconds in (found.not_before, found.not_after)
+    ]
+    lines = [("file", str(path)), ("subject", found.subject), ("names", ", ".join(found.names))]
+    lines += [("valid", " to ".join(valid)), ("SHA-256", found.fingerprint)]
+    return "\n".join(f"{name:<10}{text}" for name, text in lines)
 
 
 @main.command("install-boot")

@@ -9,6 +9,8 @@
     ├── BusyError            5  another installer is at work there, or the programs are running
     ├── ReleaseError         6  the extracted release is incomplete or damaged
     ├── WriteError           7  writing failed; DIR is as it was
+    ├── SetupError           8  the store could not be set up
+    ├── CertificateError     9  a certificate or its key cannot be used
     └── Refusal              several of these; the exit code of the first
 """
 
@@ -68,6 +70,18 @@ class WriteError(InstallError):
     """Writing failed; DIR is as it was."""
 
     exit_code = 7
+
+
+class SetupError(InstallError):
+    """The store could not be set up or brought up to date: `dkm setup` has failed."""
+
+    exit_code = 8
+
+
+class CertificateError(InstallError):
+    """A certificate or its key cannot be used."""
+
+    exit_code = 9
 
 
 class Refusal(InstallError):  # noqa: N818  it is not an error but a sum of them

@@ -1,29 +1,33 @@
 """A new installation: built beside DIR under another name, then renamed, so that DIR is absent or whole."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from installer import apply, machine
+from installer import apply, certificate, machine
 from installer.apply import Progress
 from installer.errors import DirectoryError
 from installer.lock import locked
-from installer.machine import DirectoryState
-from installer.plan import SECRETS_FOLDER, Plan, describe
+from installer.machine import Account, DirectoryState
+from installer.plan import CERTIFICATE, DATABASE_PASSWORD, SECRETS_FOLDER, TLS_KEY, Plan, describe
+from installer.setup import run_setup
 
+SetUp = Callable[[Path, Account], None]
 _STAGING = re.compile(r"\.installing-[0-9a-f]{16}\Z")
 
 
-def install(plan: Plan, progress: Progress, now: str) -> None:
+def install(plan: Plan, progress: Progress, now: str, set_up: SetUp = run_setup) -> None:
     """Apply the plan. Whenever this ends, even by kill -9, DIR is absent (or the empty folder it was) or complete.
 
     Args:
         plan: nothing stands against it.
         progress: told how much of the release is copied.
         now: the time, for install.log.
+        set_up: makes the store in what is laid.
 
     Raises:
-        InstallError: another installer works there, DIR has come into being meanwhile, or the release is damaged.
+        InstallError: another installer works there, DIR has come into being meanwhile, the release is damaged, or the
+            store could not be set up; what was begun is removed.
         OSError: writing failed; what was begun is removed.
     """
     made = _make_parents(plan.directory.parent)
@@ -34,7 +38,9 @@ def install(plan: Plan, progress: Progress, now: str) -> None:
             staging = plan.directory.with_name(f".{plan.directory.name}.installing-{apply.token()}")
             try:
                 _build(plan, staging, progress, now)
-                apply.set_mode(staging, 0o755)
+                apply.set_mode(staging, 0o755)  # the account must reach what is its own
+                if plan.installation.has_store:
+                    set_up(staging, plan.account)
                 apply.sync(staging)
                 apply.move(staging, plan.directory)
                 apply.sync(plan.directory.parent)
@@ -76,6 +82,12 @@ def _build(plan: Plan, staging: Path, progress: Progress, now: str) -> None:
         apply.write_file(staging / file.path, file.text.encode(), file.mode, admin)
     for name in plan.secrets:
         apply.write_file(staging / SECRETS_FOLDER / name, apply.new_secret(), 0o600, service)
+    if plan.database_password is not None:
+        apply.write_file(staging / SECRETS_FOLDER / DATABASE_PASSWORD, plan.database_password, 0o600, service)
+    if plan.certificate_names:
+        pair = certificate.self_signed(plan.release.root, plan.certificate_names)
+        apply.write_file(staging / TLS_KEY, pair.key, 0o600, service)
+        apply.write_file(staging / CERTIFICATE, pair.certificate, 0o644, admin)
     for path, target in plan.links:
         apply.make_link(staging / path, target)
     log = f"{now} installed {plan.installation.version} on {machine.describe()}\n\n{describe(plan)}"

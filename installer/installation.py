@@ -17,13 +17,14 @@ RELATIVE_PATH = "conf/installation.json"
 
 @dataclass(frozen=True)
 class Ports:
-    """TCP ports; None where nothing of this installation listens."""
+    """TCP ports; None where nothing of this installation listens. ``web`` is what a person opens first."""
 
     web: int | None = None
     carbon: int | None = None
     carbonapi: int | None = None
     carbonserver: int | None = None
     pickle: int | None = None
+    console: int | None = None
 
 
 @dataclass(frozen=True)
@@ -46,6 +47,8 @@ class Installation:
         carbon_server: ``HOST:PORT`` that the agent part sends to.
         carbonapi_server: ``HOST:PORT`` that a reader asks.
         system_collectd: the absolute path of the machine's own collectd where that is used.
+        tls: whether the web pages are served by HTTPS.
+        database: the address of the store's server, without a password; None for the file in DIR/storage/store.
     """
 
     version: str
@@ -62,15 +65,28 @@ class Installation:
     carbonapi_server: str | None
     grafana: bool
     system_collectd: str | None
+    tls: bool = False
+    database: str | None = None
+
+    @property
+    def has_store(self) -> bool:
+        """Whether programs here read or write the store."""
+        return not {"console", "collectors"}.isdisjoint(self.programs)
+
+    @property
+    def has_sign_in(self) -> bool:
+        """Whether somebody signs in here, at first as admin."""
+        return not {"console", "grafana"}.isdisjoint(self.programs)
 
     def sockets(self) -> tuple[Socket, ...]:
         """All TCP sockets that will listen, in the order of their ports."""
         found = (
-            ("grafana", "web", self.listen, self.ports.web),
+            ("grafana" if self.grafana else "console", "web", self.listen, self.ports.web),
             ("go-carbon", "carbon", self.carbon_listen, self.ports.carbon),
             ("carbonapi", "carbonapi", self.carbonapi_listen, self.ports.carbonapi),
             ("go-carbon", "carbonserver", LOOPBACK, self.ports.carbonserver),
             ("go-carbon", "pickle", self.carbon_listen, self.ports.pickle),
+            ("console", "console", self.listen, self.ports.console if self.grafana else None),
         )
         return tuple(Socket(program, purpose, address, port) for program, purpose, address, port in found if port)
 

@@ -10,9 +10,10 @@ from pathlib import Path
 from typing import Any, Self
 
 from installer import apply, machine
-from installer.errors import DirectoryError
+from installer.errors import DirectoryError, SetupError
 from installer.manifest import file_sha256
-from installer.plan import Folder
+from installer.plan import SECRETS_FOLDER, Folder
+from installer.setup import run_setup
 
 PENDING = "releases/pending"
 _JOURNAL = "journal.json"
@@ -44,6 +45,7 @@ class Journal:
         account: the name of the account that the programs run as.
         links: path below DIR and target, ``lib`` among them.
         gone_links: links that the new release has no use for.
+        sets_up: whether the new release's `dkm setup` is run at the end.
     """
 
     account: str
@@ -52,6 +54,7 @@ class Journal:
     removals: tuple[Removal, ...]
     links: tuple[tuple[str, str], ...]
     gone_links: tuple[str, ...]
+    sets_up: bool = False
 
     def to_json(self) -> str:
         """The text of journal.json."""
@@ -68,6 +71,7 @@ class Journal:
             removals=tuple(Removal(**removal) for removal in found["removals"]),
             links=tuple((path, target) for path, target in found["links"]),
             gone_links=tuple(found["gone_links"]),
+            sets_up=bool(found.get("sets_up")),
         )
 
 
@@ -98,8 +102,16 @@ def is_pending(directory: Path) -> bool:
     return (directory / PENDING).is_dir()
 
 
-def complete(directory: Path) -> None:
+def complete(directory: Path, *, without_setup: bool = False) -> str:
     """Do what the journal says; the caller holds the lock.
+
+    Args:
+        directory: DIR.
+        without_setup: leaves the store as it is.
+
+    Returns:
+        A warning for the administrator where all is in place but the store could not be set up, or an empty text. That
+        is not tried again: a database server that is down must not keep `dkm` from anything else.
 
     Raises:
         DirectoryError: the journal cannot be used.
@@ -120,8 +132,10 @@ def complete(directory: Path) -> None:
             apply.unlink(directory / removal.path)
     _turn_links(directory, journal)
     apply.sync(directory)
+    warning = _set_up(directory, journal.account) if journal.sets_up and not without_setup else ""
     apply.move(pending, directory / "releases" / f".done-{apply.token()}")
     remove_left_over(directory)
+    return warning
 
 
 def remove_left_over(directory: Path) -> None:
@@ -144,15 +158,33 @@ def _turn_links(directory: Path, journal: Journal) -> None:
             apply.unlink(directory / path)
 
 
+def _set_up(directory: Path, account_name: str) -> str:
+    try:
+        run_setup(directory, _account(account_name))
+    except SetupError as error:
+        return (
+            f"the store could not be brought up to date: {error.what}. Mend that, then: '{directory}/bin/dkm' setup. "
+        )
+    return ""
+
+
+def _account(name: str) -> machine.Account:
+    account = machine.account(name)
+    if account is None:
+        raise DirectoryError(f"there is no account {name} any more", "Create it again")
+    return account
+
+
 def _make_missing(directory: Path, folder: Folder, account_name: str) -> None:
     path = directory / folder.path
     if path.is_dir():
         return
-    account = machine.account(account_name)
-    if account is None:
-        raise DirectoryError(f"there is no account {account_name} any more", "Create it again")
+    account = _account(account_name)
     if not folder.service:
-        apply.make_folder(path, folder.mode, apply.caller())
+        belongs_to = apply.caller()
+        if folder.path == SECRETS_FOLDER:
+            belongs_to = apply.Owner(belongs_to.uid, account.gid)  # the account must pass through to its files
+        apply.make_folder(path, folder.mode, belongs_to)
         return
     with apply.acting_as(account):
         apply.make_folder(path, folder.mode, apply.owner(account))

@@ -1,13 +1,16 @@
 """From options to the description of the installation: programs, ports, addresses. Pure."""
 
+import dataclasses
 import re
 
+from installer import database
 from installer.address import ALL_ADDRESSES, LOOPBACK, MAX_PORT, Endpoint, is_loopback, join, reached_at
-from installer.errors import InstallError, MachineError, ReleaseError, UsageError
+from installer.errors import InstallError, MachineError, UsageError
 from installer.installation import Installation, Ports
-from installer.options import Options
+from installer.options import AGENT_TYPES, BACKEND_TYPES, FRONTEND_TYPES, Options
 
 RANGE = 10
+CONSOLE_OFFSET = 6
 DEFAULT_CARBON_PORT = 15001
 MAX_HOST_BYTES = 100
 _HOSTNAME = re.compile(r"[A-Za-z0-9_.-]+\Z")
@@ -17,7 +20,7 @@ _FORBIDDEN_IN_USER = (_UNSAFE - {"$", "\\"}) | {" ", ":", "/"}
 MAX_DIRECTORY_BYTES = 107 - len("/run/supervisord.sock.1234567")
 
 
-def problems(options: Options, *, has_grafana: bool) -> list[InstallError]:
+def problems(options: Options) -> list[InstallError]:
     """All that is wrong with the options themselves, on any machine."""
     return [
         *_directory_problems(options),
@@ -26,7 +29,7 @@ def problems(options: Options, *, has_grafana: bool) -> list[InstallError]:
         *_server_problems(options),
         *_interval_problems(options),
         *_user_problems(options),
-        *_frontend_problems(options, has_grafana=has_grafana),
+        *_database_problems(options),
     ]
 
 
@@ -53,7 +56,7 @@ def lay_out(
         host=host_segment(options.hostname or hostname),
         user=user,
         interval_seconds=options.interval_seconds,
-        programs=_programs(options, grafana=grafana),
+        programs=programs(options.type, grafana=grafana),
         listen=options.listen,
         carbon_listen=carbon_listen,
         carbonapi_listen=carbonapi_listen,
@@ -62,6 +65,8 @@ def lay_out(
         carbonapi_server=_carbonapi_server(options, ports, carbonapi_listen),
         grafana=grafana,
         system_collectd=system_collectd,
+        tls=options.has_tls,
+        database=options.database,
     )
 
 
@@ -87,21 +92,28 @@ def _default_carbon_listen(installation_type: str) -> str:
     return ALL_ADDRESSES if installation_type in {"server", "backend", "backend-agent"} else LOOPBACK
 
 
-def _programs(options: Options, *, grafana: bool) -> tuple[str, ...]:
-    backend = ("go-carbon", "carbonapi") if options.has_backend else ()
+def programs(installation_type: str, *, grafana: bool) -> tuple[str, ...]:
+    """The programs of a type, in the order in which they start."""
+    backend = ("go-carbon", "carbonapi") if installation_type in BACKEND_TYPES else ()
     frontend = ("grafana",) if grafana else ()
-    agent = ("collectd", "collectors") if options.has_agent else ()
-    return backend + frontend + agent
+    console = ("console",) if installation_type in FRONTEND_TYPES else ()
+    agent = ("collectd", "collectors") if installation_type in AGENT_TYPES else ()
+    return backend + frontend + console + agent
+
+
+def with_pages(ports: Ports, first: int, *, grafana: bool) -> Ports:
+    """The ports with those of the web pages: the first of the range is what a person opens."""
+    return dataclasses.replace(ports, web=first, console=first + CONSOLE_OFFSET if grafana else first)
 
 
 def _ports(options: Options, *, grafana: bool) -> Ports:
     if options.port is None:
         return Ports()
-    web = options.port if grafana else None
-    if not options.has_backend:
-        return Ports(web=web)
-    carbon, carbonapi, carbonserver, pickle = range(options.port + 1, options.port + 5)
-    return Ports(web, carbon, carbonapi, carbonserver, pickle if options.pickle else None)
+    ports = Ports()
+    if options.has_backend:
+        carbon, carbonapi, carbonserver, pickle = range(options.port + 1, options.port + 5)
+        ports = Ports(None, carbon, carbonapi, carbonserver, pickle if options.pickle else None)
+    return with_pages(ports, options.port, grafana=grafana) if options.has_frontend else ports
 
 
 def _carbon_server(options: Options, ports: Ports, carbon_listen: str) -> str | None:
@@ -163,13 +175,14 @@ def port_problems(options: Options) -> list[InstallError]:
 
 def _address_problems(options: Options) -> list[InstallError]:
     found: list[InstallError] = []
-    if not is_loopback(options.listen):
-        found.append(
-            UsageError(
-                f"--listen {options.listen} would show the web pages and their sign-in without TLS, which comes later",
-                "Leave --listen out and reach the pages through a tunnel (ssh -L) or a reverse proxy with TLS",
+    for flag, said in (("--listen", not is_loopback(options.listen)), ("--no-tls", options.no_tls)):
+        if said and not options.has_frontend:
+            found.append(
+                UsageError(
+                    f"{flag} has no meaning for type {options.type}, which has no web pages",
+                    f"Leave {flag} out, or choose type all, server or frontend",
+                )
             )
-        )
     for flag, value in (
         ("--carbon-listen", options.carbon_listen),
         ("--carbonapi-listen", options.carbonapi_listen),
@@ -231,15 +244,19 @@ def _user_problems(options: Options) -> list[InstallError]:
     return []
 
 
-def _frontend_problems(options: Options, *, has_grafana: bool) -> list[InstallError]:
-    if options.type == "frontend" and not has_grafana:
+def _database_problems(options: Options) -> list[InstallError]:
+    if options.database_password is not None and options.database is None:
+        return [UsageError("--database-password-file is nothing without --database", "Add --database URL")]
+    if options.database is None:
+        return []
+    if not (options.has_frontend or options.has_agent):
         return [
-            ReleaseError(
-                "a frontend has nothing to show: this bundle holds no Grafana",
-                "Use a bundle that was made with --grafana FILE, or choose another type",
+            UsageError(
+                f"--database has no meaning for type {options.type}, which keeps metrics alone",
+                "Leave --database out, or choose a type with a console or collectors",
             )
         ]
-    return []
+    return database.problems(options.database)
 
 
 def name_problems(user: str, hostname: str) -> list[InstallError]:
@@ -265,6 +282,11 @@ def name_problems(user: str, hostname: str) -> list[InstallError]:
 def warnings(installation: Installation, endpoint: Endpoint | None) -> list[str]:
     """What the administrator should know, though it is what was asked for."""
     found = []
+    if installation.ports.web and not is_loopback(installation.listen) and not installation.tls:
+        found.append(
+            f"--no-tls: whoever can listen in on the way to {installation.listen} port {installation.ports.web} reads "
+            "passwords. Let nothing but a proxy with TLS reach it."
+        )
     if installation.ports.carbonapi and not is_loopback(installation.carbonapi_listen):
         found.append(
             f"carbonapi has no login: whoever reaches {installation.carbonapi_listen} port "

@@ -1,9 +1,9 @@
 """What the administrator asked for."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
-from installer.address import LOOPBACK, Endpoint
+from installer.address import LOOPBACK, Endpoint, is_loopback
 
 TYPES = ("all", "server", "agent", "backend", "frontend", "backend-agent")
 BACKEND_TYPES = frozenset({"all", "server", "backend", "backend-agent"})
@@ -24,6 +24,9 @@ class Options:
         carbonapi_listen: None means loopback.
         hostname: None means the machine's full host name.
         user: the account that the programs shall run as; None means the caller's.
+        no_tls: whether the web pages shall be without TLS even where others reach them.
+        database: the address of the store's server, without a password; None means a file in DIR.
+        database_password: of that server's account.
     """
 
     directory: Path
@@ -40,6 +43,9 @@ class Options:
     interval_seconds: int = DEFAULT_INTERVAL_SECONDS
     user: str | None = None
     as_root: bool = False
+    no_tls: bool = False
+    database: str | None = None
+    database_password: bytes | None = field(default=None, repr=False)
 
     @property
     def has_backend(self) -> bool:
@@ -55,3 +61,8 @@ class Options:
     def has_agent(self) -> bool:
         """Whether this machine is measured."""
         return self.type in AGENT_TYPES
+
+    @property
+    def has_tls(self) -> bool:
+        """Whether the web pages are served by HTTPS: where other machines reach them, unless that is declined."""
+        return self.has_frontend and not is_loopback(self.listen) and not self.no_tls

@@ -1,6 +1,6 @@
 """What an installation will consist of: every folder, file, link and secret, before anything is written. Pure."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from installer.installation import RELATIVE_PATH, Installation
@@ -10,8 +10,14 @@ from installer.release import Release
 from installer.render import File
 
 SECRETS_FOLDER = "conf/secrets"
-GRAFANA_SECRETS = ("grafana_admin_password", "grafana_secret_key")
-STATIC_TARGET = "lib/grafana/public"
+ADMIN_PASSWORD = "admin_password"  # noqa: S105  a file's name
+DATABASE_PASSWORD = "database_password"  # noqa: S105  a file's name
+TLS_KEY = f"{SECRETS_FOLDER}/tls_key.pem"
+TLS_FOLDER = "conf/tls"
+STORE_FILE = "storage/store/dkumonitor.sqlite"
+CERTIFICATE = f"{TLS_FOLDER}/certificate.pem"
+# All there may be, which an uninstall with --storage removes.
+SECRETS = (ADMIN_PASSWORD, "grafana_secret_key", DATABASE_PASSWORD, "tls_key.pem")
 
 
 @dataclass(frozen=True)
@@ -31,7 +37,9 @@ class Plan:
         account: who the programs run as; ``storage/``, ``run/`` and the secrets belong to it.
         folders: parents before what is in them.
         links: path below DIR and target.
-        secrets: file names in conf/secrets.
+        secrets: the names of the files in conf/secrets that get a random value.
+        database_password: what gets into conf/secrets/database_password.
+        certificate_names: host names and addresses that the certificate is made for; none where there is no TLS.
     """
 
     directory: Path
@@ -42,10 +50,19 @@ class Plan:
     files: tuple[File, ...]
     links: tuple[tuple[str, str], ...]
     secrets: tuple[str, ...]
+    database_password: bytes | None = field(default=None, repr=False)
+    certificate_names: tuple[str, ...] = ()
 
 
 def make_plan(
-    directory: Path, installation: Installation, release: Release, account: Account, rendered: tuple[File, ...]
+    directory: Path,
+    installation: Installation,
+    release: Release,
+    account: Account,
+    rendered: tuple[File, ...],
+    *,
+    database_password: bytes | None = None,
+    certificate_names: tuple[str, ...] = (),
 ) -> Plan:
     """The plan of a new installation; ``rendered`` are the files that ``render`` made of it."""
     return Plan(
@@ -56,8 +73,16 @@ def make_plan(
         folders=folders(installation, rendered),
         files=(*rendered, description(installation), configuration_manifest(rendered)),
         links=links(installation, f"releases/{release.version}"),
-        secrets=GRAFANA_SECRETS if installation.grafana else (),
+        secrets=generated_secrets(installation),
+        database_password=database_password,
+        certificate_names=certificate_names if installation.tls else (),
     )
+
+
+def generated_secrets(installation: Installation) -> tuple[str, ...]:
+    """The names of the secrets that are made up for an installation."""
+    first_admin = (ADMIN_PASSWORD,) if installation.has_sign_in else ()
+    return (*first_admin, *(("grafana_secret_key",) if installation.grafana else ()))
 
 
 def description(installation: Installation) -> File:
@@ -72,13 +97,13 @@ def configuration_manifest(files: tuple[File, ...]) -> File:
 
 def links(installation: Installation, release: str) -> tuple[tuple[str, str], ...]:
     """The links of DIR, with ``lib`` first."""
-    static = (("static", STATIC_TARGET),) if installation.grafana else ()
-    return (("lib", release), *static)
+    pages = "lib/grafana/public" if installation.grafana else "lib/web"
+    return (("lib", release), *((("static", pages),) if installation.ports.web else ()))
 
 
 def folders(installation: Installation, files: tuple[File, ...]) -> tuple[Folder, ...]:
     """All folders below DIR but those of the release."""
-    found = {"bin", "conf", "releases"}
+    found = {"bin", "conf", "releases", *((TLS_FOLDER,) if installation.tls else ())}
     for file in files:
         found.update(str(parent) for parent in Path(file.path).parents if str(parent) != ".")
     if installation.grafana:
@@ -90,9 +115,11 @@ def folders(installation: Installation, files: tuple[File, ...]) -> tuple[Folder
         private += ["storage/grafana", "storage/grafana/plugins"]
     if "collectors" in installation.programs:
         private += ["storage/spool"]
+    if installation.has_store:
+        private += ["storage/store"]
     return (
         *(Folder(path, 0o755) for path in sorted(found)),
-        *((Folder(SECRETS_FOLDER, 0o710),) if installation.grafana else ()),
+        *((Folder(SECRETS_FOLDER, 0o710),) if installation.has_store else ()),
         *(Folder(path, 0o700, service=True) for path in private),
     )
 
@@ -112,6 +139,12 @@ def describe(plan: Plan) -> str:
         lines.append(f"sends to   {installation.carbon_server}")
     if installation.carbonapi_server:
         lines.append(f"reads from {installation.carbonapi_server}")
+    if installation.has_store:
+        lines.append(f"store      {installation.database or STORE_FILE}")
+    if installation.ports.web:
+        lines.append(f"web pages  {'https' if installation.tls else 'http'}")
+    if plan.certificate_names:
+        lines.append(f"signed for {', '.join(plan.certificate_names)}")
     lines += ["", "programs:", *(f"  {program}" for program in installation.programs)]
     lines += ["", "listens on (TCP):"]
     lines += [
@@ -128,11 +161,24 @@ def describe(plan: Plan) -> str:
         "files:",
         f"  releases/{plan.release.version}/  {len(plan.release.entries) + 1} files, {size_mib} MiB",
         *(f"  {file.path}  {file.mode:04o}" for file in plan.files),
-        *(f"  {SECRETS_FOLDER}/{name}  0600{_owner(plan, service=True)}" for name in plan.secrets),
+        *(f"  {path}  0600{_owner(plan, service=True)}" for path in _service_files(plan)),
+        *((f"  {CERTIFICATE}  0644",) if plan.certificate_names else ()),
         *(f"  {path} -> {target}" for path, target in plan.links),
         f"  run/install.log  0644{_owner(plan, service=True)}",
     ]
     return "\n".join(lines) + "\n"
+
+
+def _service_files(plan: Plan) -> list[str]:
+    """The files that belong to the account, but for the log."""
+    found = [f"{SECRETS_FOLDER}/{name}" for name in plan.secrets]
+    if plan.database_password is not None:
+        found.append(f"{SECRETS_FOLDER}/{DATABASE_PASSWORD}")
+    if plan.certificate_names:
+        found.append(TLS_KEY)
+    if plan.installation.has_store and plan.installation.database is None:
+        found.append(STORE_FILE)
+    return found
 
 
 def _owner(plan: Plan, service: bool) -> str:  # noqa: FBT001  a folder's own attribute

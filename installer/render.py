@@ -85,6 +85,7 @@ def make_context(installation: Installation, directory: Path) -> dict[str, Any]:
         "collectd": installation.system_collectd or str(lib / "collectd/sbin/collectd"),
         "collectd_plugins": str(lib / "collectd/lib/collectd"),
         "collectd_types_db": str(lib / "collectd/share/collectd/types.db"),
+        "scheme": "https" if installation.tls else "http",
         "retentions": retentions(installation.interval_seconds),
     }
 

@@ -13,15 +13,15 @@ from installer.installation import RELATIVE_PATH, Installation
 from installer.lock import locked
 from installer.machine import Account
 from installer.manifest import CONFIGURATION, Entry, file_sha256, parse_manifest
-from installer.plan import GRAFANA_SECRETS, SECRETS_FOLDER
+from installer.plan import CERTIFICATE, SECRETS, SECRETS_FOLDER
 from installer.release import MANIFEST, Release
 
 UNINSTALLING = "conf/uninstalling.json"
 _DKMADMIN = "bin/dkmadmin"
-_STORAGE = ("go-carbon-dump", "grafana", "spool", "whisper")
+_STORAGE = ("go-carbon-dump", "grafana", "spool", "store", "whisper")
 _RUN_FILE = re.compile(
-    r"(install\.log|dkm\.lock|supervisord\.(pid|sock(\.\d+)?)|collectd\.sock"
-    r"|(supervisord|go-carbon|carbonapi|grafana|collectd|collectors|telegraf)\.(pid|log(\.\d+)?))\Z"
+    r"(install\.log|collectors\.json|dkm\.lock|supervisord\.(pid|sock(\.\d+)?)|collectd\.sock"
+    r"|(supervisord|go-carbon|carbonapi|grafana|console|collectd|collectors|telegraf)\.(pid|log(\.\d+)?))\Z"
 )
 
 
@@ -106,7 +106,7 @@ def uninstall(removal: Removal) -> list[str]:
     directory = removal.directory
     with locked(directory):
         if journal.is_pending(directory):
-            journal.complete(directory)
+            journal.complete(directory, without_setup=True)
         journal.remove_left_over(directory)
         if (directory / RELATIVE_PATH).exists():
             apply.move(directory / RELATIVE_PATH, directory / UNINSTALLING)
@@ -117,7 +117,7 @@ def uninstall(removal: Removal) -> list[str]:
                 if removal.with_storage:
                     _remove_storage(directory / "storage")
         if removal.with_storage:
-            _remove_files(directory, (f"{SECRETS_FOLDER}/{name}" for name in GRAFANA_SECRETS))
+            _remove_files(directory, (CERTIFICATE, *(f"{SECRETS_FOLDER}/{name}" for name in SECRETS)))
         for name in ("run", "storage"):
             apply.remove_if_empty(directory / name)
         _remove_empty_folders(directory / "conf")

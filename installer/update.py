@@ -2,25 +2,18 @@
 
 import dataclasses
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from installer import apply, checks, journal, layout, machine
 from installer.apply import Progress
-from installer.changes import NO_PLAIN_FILE, Act, Change, beside, decide
+from installer.changes import Act
+from installer.decision import Alteration, carry_out, changes_of
 from installer.errors import DirectoryError, InstallError, MachineError, Refusal, ReleaseError
-from installer.installation import RELATIVE_PATH, Installation, Ports
+from installer.installation import RELATIVE_PATH, Installation
 from installer.lock import locked
-from installer.machine import Account, DirectoryState
-from installer.manifest import CONFIGURATION, Entry, file_sha256, format_manifest, parse_manifest, text_sha256
-from installer.options import AGENT_TYPES, BACKEND_TYPES, FRONTEND_TYPES
-from installer.plan import (
-    GRAFANA_SECRETS,
-    SECRETS_FOLDER,
-    description,
-    folders,
-    links,
-)
+from installer.machine import DirectoryState
+from installer.options import FRONTEND_TYPES
 from installer.ports import occupied
 from installer.release import Release, version_key
 from installer.render import File
@@ -30,23 +23,10 @@ RESUME_WAIT_SECONDS = 30.0
 
 
 @dataclass(frozen=True)
-class Update:
-    """An update that nothing stands against.
+class Update(Alteration):
+    """An update that nothing stands against, to this release."""
 
-    Attributes:
-        before: the installation as it is.
-        after: as it will be.
-        changes: what happens to each rendered file.
-        rendered: all files of the new release.
-    """
-
-    directory: Path
-    release: Release
-    before: Installation
-    after: Installation
-    account: Account
-    rendered: tuple[File, ...]
-    changes: tuple[Change, ...]
+    release: Release = field(kw_only=True)
 
 
 def make_update(directory: Path, release: Release, render: Render) -> Update:
@@ -60,15 +40,17 @@ def make_update(directory: Path, release: Release, render: Render) -> Update:
     account = machine.account(before.user)
     after = updated(before, release)
     wrong = _problems(directory, before, release)
-    if after.ports.web and not before.ports.web:
-        web = [socket for socket in after.sockets() if socket.purpose == "web"]
-        wrong += checks.port_problems(occupied(web))
+    there = {(socket.address, socket.port) for socket in before.sockets()}
+    wrong += checks.port_problems(
+        occupied(socket for socket in after.sockets() if (socket.address, socket.port) not in there)
+    )
     if account is None:
         wrong.append(MachineError(f"there is no account {before.user} any more", "Create it again"))
     if wrong or account is None:
         raise Refusal(wrong)
     rendered = render(release, after, directory)
-    return Update(directory, release, before, after, account, rendered, _changes(directory, release, rendered))
+    changes = changes_of(directory, rendered, release.version)
+    return Update(directory, before, after, account, rendered, changes, sets_up=after.has_store, release=release)
 
 
 def read_installation(directory: Path) -> Installation:
@@ -111,14 +93,17 @@ def check_owner(directory: Path) -> None:
 def updated(before: Installation, release: Release) -> Installation:
     """The installation with the same options and the new release."""
     grafana = release.has_grafana and before.type in FRONTEND_TYPES
-    first = before.ports.web or (before.ports.carbon - 1 if before.ports.carbon else None)
-    programs = (
-        *(("go-carbon", "carbonapi") if before.type in BACKEND_TYPES else ()),
-        *(("grafana",) if grafana else ()),
-        *(("collectd", "collectors") if before.type in AGENT_TYPES else ()),
+    ports = before.ports
+    first = ports.web or (ports.carbon - 1 if ports.carbon else None)
+    if before.type in FRONTEND_TYPES and first is not None:
+        ports = layout.with_pages(ports, first, grafana=grafana)
+    return dataclasses.replace(
+        before,
+        version=release.version,
+        programs=layout.programs(before.type, grafana=grafana),
+        ports=ports,
+        grafana=grafana,
     )
-    ports: Ports = dataclasses.replace(before.ports, web=first if grafana else None)
-    return dataclasses.replace(before, version=release.version, programs=programs, ports=ports, grafana=grafana)
 
 
 def update(planned: Update, progress: Progress, now: str) -> str:
@@ -138,27 +123,25 @@ def update(planned: Update, progress: Progress, now: str) -> str:
             journal.complete(directory)
         journal.remove_left_over(directory)
         name = _lay_release(directory, planned.release, progress)
-        decision, contents = _decision(planned, name)
-        journal.commit(directory, decision, contents, name)
-        journal.complete(directory)
+        warning = carry_out(planned, name)
         text = "\n".join(["", f"{now} updated on {machine.describe()}", describe_update(planned)])
         log = directory / "run/install.log"
         try:
             with apply.acting_as(planned.account):
                 apply.append_line(log, text)
         except OSError as error:
-            return f"{log} could not be written ({error.strerror}); the update itself is done"
-    return ""
+            warning += f"{log} could not be written ({error.strerror}); the update itself is done. "
+    return warning
 
 
-def resume(directory: Path) -> bool:
-    """Complete an update that was killed after its decision; returns whether there was one.
+def resume(directory: Path) -> tuple[bool, str]:
+    """Complete an update that was killed after its decision; returns whether there was one, and a warning or nothing.
 
     Raises:
         InstallError: another installer works on it and does not end, or the caller may not complete it.
     """
     if not journal.is_pending(directory):
-        return False
+        return False, ""
     status = directory.stat()
     if status.st_uid != apply.caller().uid:
         owner = machine.account_name(status.st_uid)
@@ -166,10 +149,11 @@ def resume(directory: Path) -> bool:
             f"an update of {directory} was interrupted, and only {owner} can complete it",
             f"As {owner}, call '{directory}/bin/dkmadmin' releases",
         )
+    warning = ""
     with locked(directory, wait_seconds=RESUME_WAIT_SECONDS):
         if journal.is_pending(directory):
-            journal.complete(directory)
-    return True
+            warning = journal.complete(directory)
+    return True, warning
 
 
 def describe_update(planned: Update) -> str:
@@ -219,29 +203,6 @@ def _problems(directory: Path, before: Installation, release: Release) -> list[I
     return found
 
 
-def _changes(directory: Path, release: Release, rendered: tuple[File, ...]) -> tuple[Change, ...]:
-    manifest = directory / CONFIGURATION
-    recorded = {}
-    if manifest.is_file():
-        recorded = {
-            entry.path: entry.sha256 for entry in parse_manifest(manifest.read_text(encoding="utf-8"), manifest)
-        }
-    paths = (
-        {file.path for file in rendered} | recorded.keys() | {beside(file.path, release.version) for file in rendered}
-    )
-    on_disk = {
-        path: hash_of(directory / path)
-        for path in paths
-        if (directory / path).exists() or (directory / path).is_symlink()
-    }
-    return decide(rendered, recorded, on_disk, release.version)
-
-
-def hash_of(path: Path) -> str:
-    """The hash of a plain file, or NO_PLAIN_FILE."""
-    return file_sha256(path) if path.is_file() and not path.is_symlink() else NO_PLAIN_FILE
-
-
 def _lay_release(directory: Path, release: Release, progress: Progress) -> str:
     """Lay the release into releases/ under its version, or one that tells two builds of a version apart; the name."""
     for name in (release.version, f"{release.version}-{release.manifest_sha256[:8]}"):
@@ -261,38 +222,3 @@ def _lay_release(directory: Path, release: Release, progress: Progress) -> str:
         if there and there.manifest_sha256 == release.manifest_sha256 and not there.damaged():
             return name
     raise ReleaseError(f"{target} is damaged", f"Rename it, and run the update again: mv '{target}' '{target}.damaged'")
-
-
-def _decision(planned: Update, release_name: str) -> tuple[journal.Journal, dict[str, tuple[bytes, int, apply.Owner]]]:
-    directory, admin = planned.directory, apply.caller()
-    recorded = {file.path: text_sha256(file.text) for file in planned.rendered}
-    for change in planned.changes:
-        if change.act is Act.BESIDE and change.file:
-            recorded[change.file.path] = text_sha256(change.file.text)
-        elif change.lies_at:
-            recorded[change.lies_at] = recorded[change.path]
-    written = [change.file for change in planned.changes if change.file]
-    written += [
-        File(CONFIGURATION, format_manifest(Entry(path, sha256) for path, sha256 in recorded.items()), 0o644),
-        description(planned.after),
-    ]
-    contents = {f"{number:04d}": (file.text.encode(), file.mode, admin) for number, file in enumerate(written)}
-    moves = [journal.Move(f"{number:04d}", file.path) for number, file in enumerate(written)]
-    if planned.after.grafana:
-        for name in GRAFANA_SECRETS:
-            if not (directory / SECRETS_FOLDER / name).exists():
-                contents[name] = (apply.new_secret(), 0o600, apply.owner(planned.account))
-                moves.append(journal.Move(name, f"{SECRETS_FOLDER}/{name}"))
-    wanted_links = links(planned.after, f"releases/{release_name}")
-    gone = () if planned.after.grafana else ("static",)
-    decision = journal.Journal(
-        account=planned.account.name,
-        folders=folders(planned.after, planned.rendered),
-        moves=tuple(moves),
-        removals=tuple(
-            journal.Removal(change.path, change.sha256) for change in planned.changes if change.act is Act.REMOVE
-        ),
-        links=(*wanted_links[1:], wanted_links[0]),
-        gone_links=gone,
-    )
-    return decision, contents

@@ -16,6 +16,11 @@ _INSTALLER = re.compile(
     r"VERSION$|installer$|templates/|python/bin/|python/lib/(?!python3[.]\d+/site-packages/)"
     r"|python/lib/python3[.]\d+/site-packages/(installer|click|jinja2|markupsafe)/"
 )
+# What `dkm setup` runs beyond that, where the type has a store.
+_SETUP = re.compile(
+    r"python/lib/python3[.]\d+/site-packages/((__pycache__/)?typing_extensions[.]"
+    r"|(dkm|dkumonitor|collectors|supervisor|msgspec|sqlalchemy|alembic|mako)/)"
+)
 ADDED = "\n# a line that this version adds\n"
 
 
@@ -36,12 +41,15 @@ def newer(
     return copy
 
 
-def slim(release: Path, folder: Path) -> Path:
-    """The release with no more than its installer needs to run: what is installed hundreds of times is better small."""
+def slim(release: Path, folder: Path, *, with_store: bool = False) -> Path:
+    """The release with no more than its installer needs to run: what is installed hundreds of times is better small.
+
+    Types with a store need `with_store`.
+    """
     copy = _copied(release, folder, (release / "VERSION").read_text().strip())
-    gone = {
-        line[66:] for line in (copy / "MANIFEST.sha256").read_text().splitlines() if not _INSTALLER.match(line[66:])
-    }
+    names = [line[66:] for line in (copy / "MANIFEST.sha256").read_text().splitlines()]
+    kept = {name for name in names if _INSTALLER.match(name) or (with_store and _SETUP.match(name))}
+    gone = set(names) - kept
     for name in gone:
         (copy / name).unlink()
     _write_manifest(copy, set(), gone)

@@ -38,6 +38,7 @@ INPUTS = (
     "dkumonitor",
     "collectors",
     "dkm",
+    "console",
     "installer",
     "templates",
     "dashboards",
@@ -143,6 +144,25 @@ def test_every_file_of_the_tarball_belongs_to_root_and_is_writable_by_its_owner_
     assert len({member.mtime for member in members}) == 1
 
 
+def test_what_the_pages_load_is_in_one_folder_and_their_html_beside_the_code(release: Path) -> None:
+    vendored = {path.name for path in (release / "web/vendor").iterdir()}
+    assert vendored == {"htmx.min.js", "uPlot.iife.min.js", "uPlot.min.css"}
+    own = {path.name for path in (ROOT / "console/static").iterdir()}
+    assert own <= {path.name for path in (release / "web").iterdir()}
+    (packages,) = release.glob("python/lib/python3*/site-packages")
+    assert not (packages / "console/static").exists()
+    for folder in ("console", "collectors"):
+        html = {path.relative_to(ROOT) for path in (ROOT / folder).rglob("*.html")}
+        assert html, folder
+        assert not [path for path in html if not (packages / path).is_file()]
+
+
+def test_the_bundled_openssl_runs_and_needs_no_configuration(release: Path) -> None:
+    said = subprocess.run([release / "bin/openssl", "version"], capture_output=True, text=True, check=True, env={})
+    assert said.stdout.startswith("OpenSSL 3.")
+    assert said.stderr == ""
+
+
 def test_the_sbom_names_every_part_module_and_package_with_hash_version_and_licence(release: Path) -> None:
     components = json.loads((release / "sbom.cdx.json").read_text())["components"]
     by_purl = {component["purl"]: component for component in components}
@@ -152,6 +172,8 @@ def test_the_sbom_names_every_part_module_and_package_with_hash_version_and_lice
     }
     assert {"cpython", "openssl", "zlib", "bzip2", "xz", "libffi", "sqlite", "collectd"} <= names
     assert {"github.com/go-graphite/go-carbon", "github.com/go-graphite/carbonapi"} <= names
+    wanted = json.loads((ROOT / "bundle/webassets/package.json").read_text())["dependencies"]
+    assert {f"pkg:npm/{name}@{version}" for name, version in wanted.items()} <= by_purl.keys()
     assert locked <= {name.lower() for name in names}
     assert len(by_purl) == len(components)
     assert all(component["licenses"] and component["version"] for component in components)

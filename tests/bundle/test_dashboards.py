@@ -19,8 +19,9 @@ from typing import TYPE_CHECKING
 import psutil
 import pytest
 
-from tests import dashboards, machine
-from tests.dashboards import CustomVariable, Dashboard, QueryPanel
+from dkumonitor.dashboards.model import CustomVariable, Dashboard, load
+from dkumonitor.dashboards.targets import choose, expand
+from tests import dashboard_files, machine
 from tests.dss_client import HELD_OPEN, MINUTE, ONE_EACH, Report, dss_client
 from tests.readings import PANELS
 from tests.readings.observation import Observation, Reader, Service, look_at_service, points_by_slot
@@ -31,13 +32,14 @@ from tests.stack import wait_for
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from dkumonitor.dashboards.panels import QueryPanel
     from tests.readings.observation import Series
     from tests.stack import Stack
 
 pytestmark = pytest.mark.xdist_group("dashboards")  # one look at the machine serves all of them
 SECONDS = 250  # two reports of go-carbon and carbonapi on themselves, wherever the minutes begin
 LEAST = {10: 15, MINUTE: 2}  # values to compare, by the length of a slot
-BOARDS = {board.uid: board for board in map(dashboards.load, dashboards.files())}
+BOARDS = {board.uid: board for board in map(load, dashboard_files.files())}
 DSS_CLIENTS = {"dataiku.dss.design": ONE_EACH, "dss.automation": HELD_OPEN}
 WORKER = Path(__file__).with_name("busy_process.py")
 
@@ -117,16 +119,16 @@ def seen(stack: Stack, tmp_path_factory: pytest.TempPathFactory) -> Observation:
 
 def chosen(board: Dashboard, prefix: str) -> dict[str, list[str]]:
     """The values that Grafana starts with: All, and the prefix of DSS."""
-    return {
-        variable.name: [prefix.rpartition(".")[0]] if isinstance(variable, CustomVariable) else [variable.all_value]
-        for variable in board.templating.variables
+    prefixes = {
+        one.name: [prefix.rpartition(".")[0]] for one in board.templating.variables if isinstance(one, CustomVariable)
     }
+    return choose(board, prefixes)
 
 
 def test_the_release_has_these_dashboards_and_no_others(release: Path) -> None:
     shipped = sorted(path.read_bytes() for path in (release / "dashboards").iterdir())
 
-    assert shipped == sorted(path.read_bytes() for path in dashboards.files())
+    assert shipped == sorted(path.read_bytes() for path in dashboard_files.files())
 
 
 def test_there_is_a_reading_for_every_panel_and_a_panel_for_every_reading() -> None:
@@ -146,7 +148,7 @@ def test_a_panel_shows_what_was_read_independently(
     readings = PANELS[board.uid, panel.title](seen.of_dss(prefix) if prefix else seen)
     shown: dict[str, Series] = {}
     for target in panel.targets:
-        expression = dashboards.expand(target.target, chosen(board, prefix))
+        expression = expand(target.target, chosen(board, prefix))
         shown |= seen.reader.series(expression, seen.start - 2 * MINUTE, seen.end)
     shown = {legend: series for legend, series in shown.items() if max(series.values, default=0) >= seen.start}
 
@@ -178,5 +180,5 @@ def test_the_variables_offer_what_there_is(seen: Observation, board: Dashboard, 
     }
     for variable in board.templating.variables:
         if not isinstance(variable, CustomVariable):
-            offered = seen.reader.names(dashboards.expand(variable.query, chosen(board, prefix)))
+            offered = seen.reader.names(expand(variable.query, chosen(board, prefix)))
             assert there[variable.name] in {name.rpartition(".")[2] for name in offered}

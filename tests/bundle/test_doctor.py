@@ -34,7 +34,17 @@ def test_a_healthy_installation_passes_every_check(broken_stack: Stack) -> None:
 
     assert code == 0
     looked_at = {check for check, _subject in findings}
-    assert {"programs", "ports", "round trip", "freshness", "room", "clock", "versions"} <= looked_at
+    assert {
+        "programs",
+        "ports",
+        "console",
+        "round trip",
+        "freshness",
+        "room",
+        "clock",
+        "versions",
+        "store",
+    } <= looked_at
     assert [row for row in findings.values() if row["status"] == "failed"] == []
     assert all(row["do"] for row in findings.values() if row["status"] != "ok")
 

@@ -19,7 +19,10 @@ SHORTEST = 20  # characters: 120 bits in base 64
 @pytest.fixture
 def two_installed(release_with_grafana: Path, workspace: Path) -> Iterator[list[Stack]]:
     with free_port_range() as first, free_port_range() as second:
-        stacks = [install(release_with_grafana, workspace / name, port) for name, port in (("a", first), ("b", second))]
+        stacks = [
+            install(release_with_grafana, workspace / name, port, "--listen", "0.0.0.0")
+            for name, port in (("a", first), ("b", second))
+        ]
         yield stacks
         stacks[0].stop()
 
@@ -31,7 +34,7 @@ def _secrets(stack: Stack) -> dict[str, str]:
 def test_two_installations_share_no_secret_and_only_the_owner_reads_them(two_installed: list[Stack]) -> None:
     first, second = map(_secrets, two_installed)
 
-    assert set(first) == set(second) == {"grafana_admin_password", "grafana_secret_key"}
+    assert set(first) == set(second) == {"admin_password", "grafana_secret_key", "tls_key.pem"}
     assert not set(first.values()) & set(second.values())
     assert min(map(len, [*first.values(), *second.values()])) >= SHORTEST
     for stack in two_installed:
@@ -41,8 +44,8 @@ def test_two_installations_share_no_secret_and_only_the_owner_reads_them(two_ins
 
 def test_no_secret_shows_in_arguments_environments_logs_or_configuration(two_installed: list[Stack]) -> None:
     stack = two_installed[0].start()
-    wait_for("grafana to run", lambda: "grafana" in stack.pids())
-    password_file = stack.dir / "conf/secrets/grafana_admin_password"
+    wait_for("the pages' programs to run", lambda: {"grafana", "console"} <= stack.pids().keys())
+    password_file = stack.dir / "conf/secrets/admin_password"
     secrets = [value.encode() for value in _secrets(stack).values()]
 
     places = [path for path in stack.dir.rglob("*") if path.is_file() and not path.is_symlink()]

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 GOLDEN = Path(__file__).parent / "golden/sockets.json"
 SOCKET_OF_A_PROCESS = re.compile(r"\.sock\.\d+$")
 BACKEND, AGENT = ["go-carbon", "carbonapi"], ["collectd", "collectors"]
+PAGES = ["console"]
 
 
 class Case(NamedTuple):
@@ -30,12 +31,21 @@ class Case(NamedTuple):
 
 
 CASES = {
-    "all": Case(("--type", "all"), BACKEND + AGENT),
-    "all with grafana and pickle": Case(("--type", "all", "--pickle"), [*BACKEND, "grafana", *AGENT], grafana=True),
-    "server": Case(("--type", "server"), BACKEND),
+    "all": Case(("--type", "all"), BACKEND + PAGES + AGENT),
+    "all with grafana and pickle": Case(
+        ("--type", "all", "--pickle"), [*BACKEND, "grafana", *PAGES, *AGENT], grafana=True
+    ),
+    "server": Case(("--type", "server"), BACKEND + PAGES),
+    "server for everybody": Case(("--type", "server", "--listen", "0.0.0.0"), BACKEND + PAGES),
+    "server with grafana for everybody": Case(
+        ("--type", "server", "--listen", "0.0.0.0"), [*BACKEND, "grafana", *PAGES], grafana=True
+    ),
     "agent": Case(("--type", "agent", "--carbon-server", "127.0.0.1:P+1"), AGENT),
     "backend": Case(("--type", "backend"), BACKEND),
-    "frontend": Case(("--type", "frontend", "--carbonapi-server", "127.0.0.1:P+2"), ["grafana"], grafana=True),
+    "frontend": Case(("--type", "frontend", "--carbonapi-server", "127.0.0.1:P+2"), PAGES),
+    "frontend with grafana": Case(
+        ("--type", "frontend", "--carbonapi-server", "127.0.0.1:P+2"), ["grafana", *PAGES], grafana=True
+    ),
     "backend-agent": Case(("--type", "backend-agent"), BACKEND + AGENT),
 }
 
@@ -119,7 +129,8 @@ def test_a_stopped_installation_leaves_no_process_behind(release: Path, workspac
     [
         (("--type", "agent"), "--carbon-server"),
         (("--type", "frontend"), "--carbonapi-server"),
-        (("--type", "frontend", "--carbonapi-server", "127.0.0.1:2"), "nothing to show"),
+        (("--type", "backend", "--listen", "0.0.0.0"), "no web pages"),
+        (("--database", "postgresql://dkm:x@127.0.0.1/dkm"), "--database-password-file"),
         (("--type", "sever"), "sever"),
     ],
 )

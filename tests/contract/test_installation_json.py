@@ -11,6 +11,7 @@ import pytest
 
 from dkumonitor.address import Address
 from dkumonitor.installation import Installation
+from installer import plan
 from installer.address import Endpoint, join, parse_endpoint, parse_listen, reached_at
 from installer.layout import lay_out
 from installer.options import TYPES, Options
@@ -21,15 +22,18 @@ MORE: dict[str, dict[str, Any]] = {
     "system-collectd": {"system_collectd": True},
     "interval": {"interval_seconds": 300},
     "ipv6": {"carbon_listen": "::", "carbonapi_listen": "::1", "listen": "::1"},
+    "tls": {"listen": "10.0.0.1"},
+    "no-tls": {"listen": "10.0.0.1", "no_tls": True},
+    "database": {"database": "postgresql://dkm@db.example.org/dkm"},
 }
 
 
-def written(**wanted: Any) -> Any:
+def written(*, has_grafana: bool = True, **wanted: Any) -> Any:
     options = Options(Path("/opt/dkm"), **{"port": 15000, **wanted})
     return lay_out(
         options,
         version="1.2.3",
-        has_grafana=True,
+        has_grafana=has_grafana,
         hostname="one.example.org",
         user="1000",
         system_collectd="/usr/sbin/collectd" if options.system_collectd else None,
@@ -43,22 +47,36 @@ def check_reads_back(folder: Path, installation: Any) -> Installation:
     values = msgspec.structs.asdict(read)
     assert values.pop("dir") == folder
     assert values | {"ports": msgspec.structs.asdict(read.ports)} == dataclasses.asdict(installation)
+    assert read.has_store == installation.has_store
     return read
 
 
+@pytest.mark.parametrize("has_grafana", [True, False])
 @pytest.mark.parametrize("kind", TYPES)
-def test_every_type_is_read_as_it_was_written(kind: str, tmp_path: Path) -> None:
+def test_every_type_is_read_as_it_was_written(kind: str, has_grafana: bool, tmp_path: Path) -> None:
     server = Endpoint("m.example.org", 2003)
     options: dict[str, dict[str, Any]] = {
         "agent": {"carbon_server": server, "port": None},
         "frontend": {"carbonapi_server": server},
     }
-    check_reads_back(tmp_path, written(type=kind, **options.get(kind, {})))
+    check_reads_back(tmp_path, written(type=kind, has_grafana=has_grafana, **options.get(kind, {})))
 
 
 @pytest.mark.parametrize("options", MORE.values(), ids=MORE)
 def test_every_option_is_read_as_it_was_written(options: dict[str, Any], tmp_path: Path) -> None:
     check_reads_back(tmp_path, written(**options))
+
+
+def test_files_lie_where_the_installer_lays_them(tmp_path: Path) -> None:
+    read = check_reads_back(tmp_path, written(listen="10.0.0.1"))
+    for path, name in (
+        (read.store_file, plan.STORE_FILE),
+        (read.certificate, plan.CERTIFICATE),
+        (read.secret("tls_key.pem"), plan.TLS_KEY),
+        (read.secret("admin_password"), f"{plan.SECRETS_FOLDER}/{plan.ADMIN_PASSWORD}"),
+        (read.secret("database_password"), f"{plan.SECRETS_FOLDER}/{plan.DATABASE_PASSWORD}"),
+    ):
+        assert path == tmp_path / name
 
 
 @pytest.mark.parametrize("host", HOSTS)

@@ -26,6 +26,7 @@ ENTRIES = [
         notes=(("source-candidate", "1 of 3"),),
     ),
     sbom.go_entry("example.org/m", "v1.0.0", "h1:" + base64.b64encode(b"\1" * 32).decode(), UNKNOWN),
+    sbom.npm_entry("uplot", "1.6.32", "MIT", "sha512-" + base64.b64encode(b"\2" * 64).decode()),
     sbom.package_entry("click", "8.5.1", "BSD-3-Clause", "click-8.5.1-py3-none-any.whl", "cd" * 32),
 ]
 
@@ -36,11 +37,13 @@ def test_every_component_has_what_a_reader_of_the_format_asks_for() -> None:
     assert uuid.UUID(document["serialNumber"].removeprefix("urn:uuid:"))
     assert document["metadata"]["timestamp"] == "2026-01-01T00:00:00Z"
     components = {component["name"]: component for component in document["components"]}
-    assert components.keys() == {"zlib", "example.org/m", "click"}
+    assert components.keys() == {"zlib", "example.org/m", "click", "uplot"}
     assert all(
         {"type", "bom-ref", "version", "purl", "licenses", "hashes"} <= each.keys() for each in components.values()
     )
     assert components["example.org/m"]["hashes"] == [{"alg": "SHA-256", "content": "01" * 32}]
+    assert components["uplot"]["hashes"] == [{"alg": "SHA-512", "content": "02" * 64}]
+    assert components["uplot"]["purl"] == "pkg:npm/uplot@1.6.32"
     assert components["example.org/m"]["licenses"] == [{"license": {"name": UNKNOWN}}]
     assert components["click"]["licenses"] == [{"expression": "BSD-3-Clause"}]
     assert components["zlib"]["properties"] == [{"name": "dkumonitor:source-candidate", "value": "1 of 3"}]

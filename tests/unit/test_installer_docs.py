@@ -40,6 +40,6 @@ def test_every_exit_code_is_documented() -> None:
         for value in vars(errors).values()
         if isinstance(value, type) and issubclass(value, errors.InstallError)
     }
-    assert found == set(range(1, 8))
+    assert found == set(range(1, 10))
     for code in found:
         assert f"\n| {code} | " in TEXT

@@ -14,7 +14,7 @@ import pytest
 
 from installer import apply, machine
 from installer.__main__ import _plan
-from installer.errors import Refusal
+from installer.errors import Refusal, SetupError
 from installer.install import install
 from installer.layout import lay_out
 from installer.options import Options
@@ -61,7 +61,7 @@ def test_dir_is_closed_to_others_while_it_is_built(tmp_path: Path) -> None:
 
     sys.setprofile(note)
     try:
-        install(plan, lambda _done, _all: None, "2024-01-01T00:00:00+00:00")
+        install(plan, lambda _done, _all: None, "2024-01-01T00:00:00+00:00", lambda _staging, _account: None)
     finally:
         sys.setprofile(None)
 
@@ -73,10 +73,39 @@ def test_dir_is_closed_to_others_while_it_is_built(tmp_path: Path) -> None:
     assert stat.S_IMODE((plan.directory / "storage/whisper").stat().st_mode) == 0o700
 
 
+def test_the_store_is_set_up_in_what_is_whole_but_has_not_its_name_yet(tmp_path: Path) -> None:
+    plan = small_plan(tmp_path)
+    seen: list[Path] = []
+
+    def set_up(staging: Path, account: machine.Account) -> None:
+        seen.append(staging)
+        assert account == plan.account
+        assert not plan.directory.exists()
+        assert stat.S_IMODE(staging.stat().st_mode) == 0o755, "the account passes to its storage"
+        assert (staging / "lib/VERSION").is_file()
+        assert (staging / "conf/secrets/admin_password").is_file()
+
+    install(plan, lambda _done, _all: None, "2024-01-01T00:00:00+00:00", set_up)
+    assert [path.exists() for path in seen] == [False]
+    assert plan.directory.is_dir()
+
+
+def test_nothing_is_left_where_the_store_cannot_be_set_up(tmp_path: Path) -> None:
+    plan = small_plan(tmp_path)
+
+    def fail(staging: Path, _account: machine.Account) -> None:
+        (staging / "storage/store/half").touch()
+        raise SetupError("the database server does not answer", "Start it")
+
+    with pytest.raises(SetupError):
+        install(plan, lambda _done, _all: None, "2024-01-01T00:00:00+00:00", fail)
+    assert [path.name for path in tmp_path.iterdir()] == ["release"]
+
+
 def test_a_dir_that_is_installed_is_refused_for_that_alone(tmp_path: Path) -> None:
     """The ports are most likely those of the installation itself."""
     plan = small_plan(tmp_path)
-    install(plan, lambda _done, _all: None, "2024-01-01T00:00:00+00:00")
+    install(plan, lambda _done, _all: None, "2024-01-01T00:00:00+00:00", lambda _staging, _account: None)
     with socket.create_server(("127.0.0.1", 0)) as carbon:
         said = {}
         for name in ("dkm", "other"):

@@ -11,6 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from installer.address import Endpoint, parse_endpoint, parse_listen
+from installer.database import password_in
+from installer.errors import UsageError
 from installer.installation import Installation, Ports
 from installer.layout import MAX_DIRECTORY_BYTES, is_interval, lay_out, name_problems, problems, retentions, warnings
 from installer.options import TYPES, Options
@@ -30,20 +32,21 @@ def laid_out(**options: Any) -> Installation:
     )
 
 
-def refusals(*, has_grafana: bool = False, directory: Path = DIR, **options: Any) -> list[str]:
-    return [str(problem) for problem in problems(Options(directory, **options), has_grafana=has_grafana)]
+def refusals(*, directory: Path = DIR, **options: Any) -> list[str]:
+    return [str(problem) for problem in problems(Options(directory, **options))]
 
 
 @pytest.mark.parametrize(
     ("kind", "has_grafana", "programs"),
     [
-        ("all", True, "go-carbon carbonapi grafana collectd collectors"),
-        ("all", False, "go-carbon carbonapi collectd collectors"),
-        ("server", True, "go-carbon carbonapi grafana"),
-        ("server", False, "go-carbon carbonapi"),
+        ("all", True, "go-carbon carbonapi grafana console collectd collectors"),
+        ("all", False, "go-carbon carbonapi console collectd collectors"),
+        ("server", True, "go-carbon carbonapi grafana console"),
+        ("server", False, "go-carbon carbonapi console"),
         ("agent", True, "collectd collectors"),
         ("backend", True, "go-carbon carbonapi"),
-        ("frontend", True, "grafana"),
+        ("frontend", True, "grafana console"),
+        ("frontend", False, "console"),
         ("backend-agent", True, "go-carbon carbonapi collectd collectors"),
     ],
 )
@@ -51,9 +54,10 @@ def test_each_type_has_its_programs_in_start_order(kind: str, has_grafana: bool,
     assert laid_out(type=kind, has_grafana=has_grafana).programs == tuple(programs.split())
 
 
+@pytest.mark.parametrize("has_grafana", [True, False])
 @pytest.mark.parametrize("kind", TYPES)
-def test_what_listens_follows_from_the_type(kind: str) -> None:
-    found = {(s.purpose, s.address, s.port) for s in laid_out(type=kind, has_grafana=True).sockets()}
+def test_what_listens_follows_from_the_type(kind: str, has_grafana: bool) -> None:
+    found = {(s.purpose, s.address, s.port) for s in laid_out(type=kind, has_grafana=has_grafana).sockets()}
 
     carbon = "127.0.0.1" if kind == "all" else "0.0.0.0"
     backend = {
@@ -61,7 +65,7 @@ def test_what_listens_follows_from_the_type(kind: str) -> None:
         ("carbonapi", "127.0.0.1", 15002),
         ("carbonserver", "127.0.0.1", 15003),
     }
-    web = {("web", "127.0.0.1", 15000)}
+    web = {("web", "127.0.0.1", 15000)} | ({("console", "127.0.0.1", 15006)} if has_grafana else set())
     expected = {
         "all": backend | web,
         "server": backend | web,
@@ -76,7 +80,7 @@ def test_what_listens_follows_from_the_type(kind: str) -> None:
 def test_pickle_listens_only_when_asked_and_where_carbon_does() -> None:
     installation = laid_out(pickle=True, carbon_listen="10.0.0.1")
 
-    assert installation.ports == Ports(None, 15001, 15002, 15003, 15004)
+    assert installation.ports == Ports(15000, 15001, 15002, 15003, 15004, 15000)
     assert ("pickle", "10.0.0.1", 15004) in {(s.purpose, s.address, s.port) for s in installation.sockets()}
 
 
@@ -119,15 +123,18 @@ def test_the_host_is_one_segment() -> None:
         ({}, "needs a port"),
         ({"port": 0}, "-p 0"),
         ({"port": 65530}, "65526"),
-        ({"port": 1, "listen": "10.0.0.1"}, "TLS"),
+        ({"port": 1, "type": "backend", "listen": "10.0.0.1"}, "--listen has no meaning"),
+        ({"port": 1, "type": "backend", "no_tls": True}, "--no-tls has no meaning"),
+        ({"port": 1, "type": "backend", "database": "mysql://u@h/d"}, "--database has no meaning"),
+        ({"port": 1, "database_password": b"x"}, "Add --database URL"),
+        ({"port": 1, "database": "sqlite:///x"}, "postgresql or mysql or mariadb"),
         ({"port": 1, "type": "agent"}, "--carbon-server"),
         ({"port": 1, "type": "agent", "carbon_server": Endpoint("a", 1), "pickle": True}, "--pickle"),
         ({"port": 1, "type": "agent", "carbon_server": Endpoint("a", 1), "carbon_listen": "::"}, "--carbon-listen"),
         ({"port": 1, "type": "server", "carbon_server": Endpoint("a", 1)}, "--carbon-server has no meaning"),
         ({"port": 1, "type": "server", "system_collectd": True}, "--system-collectd"),
         ({"port": 1, "carbonapi_server": Endpoint("a", 1)}, "--carbonapi-server has no meaning"),
-        ({"port": 1, "type": "frontend", "has_grafana": True}, "--carbonapi-server"),
-        ({"port": 1, "type": "frontend", "carbonapi_server": Endpoint("a", 1)}, "nothing to show"),
+        ({"port": 1, "type": "frontend"}, "--carbonapi-server"),
         ({"port": 1, "interval_seconds": 7}, "--interval 7"),
         ({"port": 1, "interval_seconds": 0}, "--interval 0"),
         ({"port": 1, "user": "alice", "as_root": True}, "exclude each other"),
@@ -148,6 +155,62 @@ def test_options_that_do_not_fit_are_refused_one_message_each(options: dict[str,
 
 def test_all_that_is_wrong_is_said_at_once() -> None:
     assert len(refusals(type="agent", pickle=True, interval_seconds=7, listen="10.0.0.1")) == 4
+
+
+@pytest.mark.parametrize(
+    ("options", "tls"),
+    [
+        ({}, False),
+        ({"listen": "::1"}, False),
+        ({"listen": "127.0.0.2"}, False),
+        ({"listen": "0.0.0.0"}, True),
+        ({"listen": "2001:db8::1"}, True),
+        ({"listen": "10.0.0.1", "no_tls": True}, False),
+        ({"type": "agent", "listen": "10.0.0.1"}, False),
+    ],
+)
+def test_pages_that_other_machines_reach_have_tls_unless_that_is_declined(options: dict[str, Any], tls: bool) -> None:
+    assert laid_out(**options).tls is tls
+
+
+@pytest.mark.parametrize(
+    ("url", "says"),
+    [
+        ("postgresql://dkm@db.example.org/dkumonitor", ""),
+        ("postgresql://dkm@db.example.org:5433/dkumonitor?sslmode=require", ""),
+        ("mysql://dkm@[2001:db8::1]/dkm", ""),
+        ("mariadb://dkm@db/dkm", ""),
+        ("postgres://dkm@db/dkm", "does not begin with"),
+        ("postgresql+psycopg://dkm@db/dkm", "does not begin with"),
+        ("db.example.org", "does not begin with"),
+        ("postgresql://dkm:geheim@db/dkm", "holds a password"),
+        ("postgresql://dkm@db/dkm?password=geheim", "holds a password"),
+        ("postgresql://dkm:geheim@[db/dkm", "is not an address"),
+        ("postgresql://dkm@db:port/dkm", "is not an address"),
+        ("postgresql://dkm@db", "names no database"),
+        ("postgresql://db/dkm", "names no user"),
+        ("postgresql:///dkm", "names no host and no user"),
+        ("postgresql://dkm@db/dkm\nx", "characters"),
+        ("postgresql://dkm@db/dkm#x", "characters"),
+        ("mysql://dkm@db/a b", "characters"),
+    ],
+)
+def test_the_address_of_a_database_has_all_it_needs_and_no_password(url: str, says: str) -> None:
+    found = refusals(port=1, database=url)
+
+    assert len(found) == bool(says)
+    assert not says or says in found[0]
+    assert "geheim" not in "".join(found)
+
+
+@pytest.mark.parametrize("data", [b"", b"\n", b"a\nb\n", b"a\0", b"a" * 5000])
+def test_what_is_no_password_in_one_line_is_refused(data: bytes) -> None:
+    with pytest.raises(UsageError, match="one line"):
+        password_in(data, "file")
+
+
+def test_a_password_is_taken_without_the_end_of_its_line() -> None:
+    assert password_in(b" p w \r\n", "file") == b" p w "
 
 
 def test_an_agent_needs_no_port() -> None:
@@ -199,6 +262,7 @@ def test_the_archives_of_every_allowed_interval_divide_each_other() -> None:
     ("options", "endpoint", "says"),
     [
         ({"carbonapi_listen": "0.0.0.0"}, None, "no login"),
+        ({"listen": "0.0.0.0", "no_tls": True}, None, "reads passwords"),
         ({"type": "agent", "carbon_server": Endpoint("m", None)}, Endpoint("m", None), "m:15001"),
         ({"hostname": "localhost"}, None, "--hostname"),
     ],

@@ -17,10 +17,12 @@ import pytest
 import yaml
 from supervisor.options import ServerOptions
 
+from dkumonitor import listener
 from dkumonitor.settings import Settings
 from installer import boot
 from installer.address import Endpoint
 from installer.boot import render_unit, unit_name
+from installer.certificate import names_for
 from installer.errors import DirectoryError, UsageError
 from installer.layout import lay_out
 from installer.machine import Account
@@ -43,8 +45,12 @@ CASES: dict[str, dict[str, Any]] = {
     "agent": {"type": "agent", "port": None, "carbon_server": SERVER},
     "backend": {"type": "backend"},
     "frontend": {"type": "frontend", "has_grafana": True, "carbonapi_server": Endpoint("m.example.org", 15002)},
+    "frontend-console": {"type": "frontend", "carbonapi_server": Endpoint("m.example.org", 15002)},
     "backend-agent": {"type": "backend-agent"},
     "addresses": {"carbon_listen": "::", "carbonapi_listen": "::1", "listen": "::1", "has_grafana": True},
+    "tls": {"listen": "10.0.0.1", "has_grafana": True},
+    "no-tls": {"type": "server", "listen": "0.0.0.0", "no_tls": True},
+    "database": {"database": "postgresql://dkm@db.example.org/dkm", "database_password": b"of-the-database"},
     "options": {"pickle": True, "interval_seconds": 60, "hostname": "db-1.example.org", "system_collectd": True},
     "space": {"directory": Path("/srv/my monitor (é)"), "has_grafana": True},
 }
@@ -78,9 +84,16 @@ def test_the_plan_and_the_configuration_are_the_golden_ones(case: str, update_go
     installation = installation_of(options, has_grafana=has_grafana)
     release = Release(Path("/release"), "1.2.3", (), (), "", 100 << 20)
     files = render(TEMPLATES, installation, options.directory)
-    plan = make_plan(options.directory, installation, release, Account("alice", 1000, 1000, frozenset()), files)
+    account = Account("alice", 1000, 1000, frozenset())
+    names = names_for("one.example.org", options.listen)
+    password = options.database_password
+    plan = make_plan(
+        options.directory, installation, release, account, files, database_password=password, certificate_names=names
+    )
     shown = [f"=== {file.path} {file.mode:04o}\n{file.text}" for file in plan.files if file.path.startswith("conf/")]
     text = describe(plan) + "\n" + "\n".join(shown)
+    assert "of-the-database" not in text
+    assert "of-the-database" not in repr(plan)
 
     golden = GOLDEN / f"{case}.txt"
     if update_golden:
@@ -121,7 +134,7 @@ def test_everything_goes_through_the_link_lib_and_nothing_names_a_release(case: 
             assert str(options.directory) in file.text or "supervisord" not in file.path
 
 
-@pytest.mark.parametrize("case", ["all-grafana", "agent", "space"])
+@pytest.mark.parametrize("case", ["all-grafana", "agent", "space", "tls"])
 def test_supervisord_reads_its_configuration_as_it_is_meant(case: str, tmp_path: Path) -> None:
     directory = tmp_path / "my monitor (é)"
     (directory / "run").mkdir(parents=True)
@@ -149,6 +162,12 @@ def test_supervisord_reads_its_configuration_as_it_is_meant(case: str, tmp_path:
     (server,) = supervisord.server_configs
     assert server["file"] == f"{directory}/run/supervisord.sock"
     assert server["chmod"] == 0o600
+    keepers = [settings for name, factory, settings in supervisord.rpcinterface_factories if factory is listener.keep]
+    if "console" in programs:
+        listens = options_of(case)[0].listen
+        assert keepers == [{"program": "console", "address": listens, "port": "15006" if has_grafana else "15000"}]
+    else:
+        assert keepers == []
     if "go-carbon" in programs:
         assert programs["go-carbon"].stopsignal.name == "SIGUSR2"
         assert programs["go-carbon"].stopwaitsecs == 60
@@ -170,9 +189,20 @@ def test_grafana_reads_its_datasource_and_secrets_where_they_are() -> None:
     assert provider["options"]["path"] == "/opt/dkm/lib/dashboards"
     assert provider["disableDeletion"] is False
     ini = _as_carbon_writes(text["grafana.ini"])
-    assert ini["security"]["admin_password"] == "$__file{/opt/dkm/conf/secrets/grafana_admin_password}"
+    assert ini["security"]["admin_password"] == "$__file{/opt/dkm/conf/secrets/admin_password}"
     assert ini["security"]["secret_key"] == "$__file{/opt/dkm/conf/secrets/grafana_secret_key}"
     assert "grafana.com" not in text["grafana.ini"]
+    assert ini["server"]["protocol"] == "http"
+
+
+def test_grafana_has_the_certificate_of_the_console() -> None:
+    _options, files = rendered("tls")
+    ini = _as_carbon_writes(next(file.text for file in files if file.path.endswith("grafana.ini")))
+    assert ini["server"]["protocol"] == "https"
+    assert ini["server"]["cert_file"] == "/opt/dkm/conf/tls/certificate.pem"
+    assert ini["server"]["cert_key"] == "/opt/dkm/conf/secrets/tls_key.pem"
+    assert ini["server"]["root_url"] == "https://10.0.0.1:15000/"
+    assert ini["security"]["cookie_secure"] == "true"
 
 
 @pytest.mark.parametrize("case", CASES)
