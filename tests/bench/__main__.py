@@ -9,11 +9,11 @@ import subprocess
 import tempfile
 from pathlib import Path
 
-from tests.bench import bench_ingest, bench_render, bench_stack, machine, report
+from tests.bench import bench_console, bench_ingest, bench_render, bench_stack, machine, report
 
 ROOT = Path(__file__).resolve().parents[2]
 VERSION = (ROOT / "VERSION").read_text().strip()
-PARTS = ("stack", "render", "ingest")
+PARTS = ("stack", "render", "ingest", "console")
 
 
 def main() -> None:
@@ -35,9 +35,12 @@ def main() -> None:
         )
         render = bench_render.run(release, folder / "render", quick=options.quick) if "render" in options.only else []
         ingest = bench_ingest.run(release, folder / "ingest", quick=options.quick) if "ingest" in options.only else []
+        console = (
+            bench_console.run(release, folder / "console", quick=options.quick) if "console" in options.only else None
+        )
     finally:
         shutil.rmtree(folder)
-    document = report.write(described, ingest, render, stack)
+    document = report.write(described, ingest=ingest, render=render, stack=stack, console=console)
     print(document)
     if not options.quick and set(options.only) == set(PARTS):
         (ROOT / "docs/benchmarks.md").write_text(document)

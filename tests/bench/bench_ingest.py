@@ -9,7 +9,7 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from tests.bench import whisper
+from tests import whisper
 from tests.bench.machine import cpu_seconds, wait_until_idle
 from tests.bench.peers import Peers
 from tests.faults.flood import backend, set_bounds

@@ -12,7 +12,7 @@ import urllib.request
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from tests.bench import whisper
+from tests import whisper
 from tests.bench.peers import Peers
 from tests.faults.flood import backend
 from tests.stack import free_port_range, wait_for

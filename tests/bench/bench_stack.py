@@ -10,10 +10,10 @@ import signal
 import statistics
 import subprocess
 import time
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from tests.bench.figures import Figure
 from tests.bench.machine import cpu_seconds
 from tests.proc import descendants, pss_bytes
 from tests.stack import free_port_range, install, wait_for
@@ -25,16 +25,6 @@ if TYPE_CHECKING:
 
 MIB = 1 << 20
 PROGRAMS = ("go-carbon", "carbonapi", "collectd", "collectors")
-
-
-@dataclass(frozen=True)
-class Figure:
-    """A result and, where issue 3 names one, the bound that it must keep."""
-
-    what: str
-    value: float
-    unit: str
-    bound: float | None = None
 
 
 def run(bundle: Path, release: Path, folder: Path, *, quick: bool) -> list[Figure]:

@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
+    from tests.bench.bench_console import Console
     from tests.bench.bench_ingest import Ingest
     from tests.bench.bench_render import Render
-    from tests.bench.bench_stack import Figure
+    from tests.bench.figures import Figure
 
 HEAD = """# Benchmarks
 
@@ -39,10 +40,30 @@ STACK = """
 Type `all` without Grafana, with the host collector and collectd at their interval of 10 s.
 
 """
+CONSOLE_TABLES = """
+## Tables of the console
+
+A page of 50 of 10,000 rows of the audit log as HTML, median of several turns over one kept connection, the console
+and datasette in turn. Datasette serves a copy of the same table from a file that never changes, so that it may keep
+counts; the console checks the account, counts, and reads the database that it also writes.
+
+"""
+CONSOLE = """
+## The console in use
+
+An installation of type `all` with 24 hours of three hosts, 300 people and 10,000 rows in the audit log. Bytes are those
+of a browser whose cache is empty; the browser is Debian's Chromium without a graphics card, on the same machine.
+
+"""
 
 
 def write(
-    machine: Mapping[str, str], ingest: Sequence[Ingest], render: Sequence[Render], stack: Sequence[Figure]
+    machine: Mapping[str, str],
+    *,
+    ingest: Sequence[Ingest],
+    render: Sequence[Render],
+    stack: Sequence[Figure],
+    console: Console | None,
 ) -> str:
     """The document."""
     return (
@@ -53,7 +74,22 @@ def write(
         + RENDER
         + _table(("series", "maxDataPoints", "carbonapi", "graphite-web", "ratio"), _render_rows(render))
         + STACK
-        + _table(("", "measured", "bound"), map(_stack_row, stack))
+        + _table(("", "measured", "bound"), map(_figure_row, stack))
+        + (_console(console) if console else "")
+    )
+
+
+def _console(console: Console) -> str:
+    rows = (
+        (one.question, f"{one.median_ms:.1f} ms", f"{one.slowest_ms:.1f} ms", f"{one.peer_median_ms:.1f} ms",
+         f"{one.peer_median_ms / one.median_ms:.1f}", "<= 100 ms")
+        for one in console.tables
+    )  # fmt: skip
+    return (
+        CONSOLE_TABLES
+        + _table(("", "console", "its slowest", "datasette", "ratio", "bound"), rows)
+        + CONSOLE
+        + _table(("", "measured", "bound"), map(_figure_row, console.figures))
     )
 
 
@@ -94,6 +130,6 @@ def _render_rows(results: Sequence[Render]) -> Iterable[Sequence[str]]:
         yield str(series), limited, f"{ours.median_ms:.0f} ms", f"{theirs.median_ms:.0f} ms", ratio
 
 
-def _stack_row(figure: Figure) -> Sequence[str]:
+def _figure_row(figure: Figure) -> Sequence[str]:
     bound = "" if figure.bound is None else f"<= {figure.bound:g} {figure.unit}"
     return figure.what, f"{figure.value:.3g} {figure.unit}", bound
