@@ -66,6 +66,7 @@ lock: $(VENV)/ready
 	    bundle/build-requirements.in -o bundle/build-requirements.txt
 	$(BIN)/uv pip compile -q -U --generate-hashes --no-emit-index-url --no-header --python-version 3.11 \
 	    requirements-dev.in -o requirements-dev.txt
+	npm install --prefix bundle/webassets --package-lock-only --ignore-scripts --no-audit --no-fund --omit-lockfile-registry-resolved
 
 clean:
 	rm -rf build dist

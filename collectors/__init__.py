@@ -1,9 +1,11 @@
 """Collectors, each a folder here. They are found by looking, not by a list.
 
 A folder with ``collector.py`` is a collector; the module defines ``COLLECTOR``. A folder with ``cli.py`` gives the
-command ``dkm NAME``; the module defines ``cli``, a click group. docs/collectors.md shows how one is made.
+command ``dkm NAME``; the module defines ``cli``, a click group. One with ``tables.py`` keeps records in the store; the
+module defines ``COMPONENT``. docs/collectors.md shows how one is made.
 """
 
+import logging
 from collections.abc import Mapping
 from importlib import import_module
 from pathlib import Path
@@ -15,9 +17,14 @@ from dkumonitor.installation import Installation
 from dkumonitor.settings import Settings, settings_file
 
 if TYPE_CHECKING:
+    from types import ModuleType
+
     import click
 
+    from dkumonitor.store.migrations import Component
+
 _FOLDER = Path(__file__).parent
+_log = logging.getLogger(__name__)
 
 
 class Found(NamedTuple):
@@ -53,6 +60,27 @@ def load_settings(found: Found, installation: Installation, environment: Mapping
     return Settings.load(settings_file(installation, environment), known, installation.interval_seconds)
 
 
+def names() -> list[str]:
+    """The names of the collectors; loads none of them."""
+    return _folders_with("collector.py")
+
+
+def pages() -> "dict[str, ModuleType]":
+    """The ``pages.py`` of every collector that has one and can be loaded, by name; one that cannot is logged."""
+    found = {}
+    for name in _folders_with("pages.py"):
+        try:
+            found[name] = import_module(f"{__name__}.{name}.pages")
+        except Exception:  # noqa: BLE001  a collector stops no other
+            _log.exception("collectors/%s/pages.py cannot be loaded; its pages are not shown", name)
+    return found
+
+
+def page_folders() -> dict[str, Path]:
+    """Where the html of each collector with pages lies, by name."""
+    return {name: _FOLDER / name for name in _folders_with("pages.py")}
+
+
 def command_names() -> list[str]:
     """The names of the collectors with a command of their own; loads none of them."""
     return _folders_with("cli.py")
@@ -66,6 +94,17 @@ def command(name: str) -> "click.Group":
     """
     group: click.Group = _attribute(name, "cli", "cli")
     return group
+
+
+def components() -> "list[Component]":
+    """Everything that has tables in the store: the core, and every collector whose folder has ``tables.py``.
+
+    Raises:
+        CollectorError: a ``tables.py`` cannot be imported or defines no ``COMPONENT``.
+    """
+    from dkumonitor.store.components import core_components  # noqa: PLC0415  only those who write need the database
+
+    return [*core_components(), *(_attribute(name, "tables", "COMPONENT") for name in _folders_with("tables.py"))]
 
 
 def _folders_with(file_name: str) -> list[str]:

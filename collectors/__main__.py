@@ -12,7 +12,9 @@ from dkumonitor.carbon import CarbonSender
 from dkumonitor.collector import Collector, Facts, Run
 from dkumonitor.errors import DkmError, InstallationError
 from dkumonitor.installation import Installation, current
-from dkumonitor.schedule import Job, Scheduler
+from dkumonitor.job import Job
+from dkumonitor.runs import FILE_NAME
+from dkumonitor.schedule import Scheduler
 from dkumonitor.settings import Settings
 from dkumonitor.spool import Spool
 
@@ -76,7 +78,13 @@ def main(environment: Mapping[str, str]) -> None:
     )
     work = jobs(found, settings)
     _log.info("sending to %s: %s", address, ", ".join(job.name for job in work))
-    Scheduler(work, installation.host, sender, interval_seconds=settings.interval_seconds).run()
+    Scheduler(
+        work,
+        installation.host,
+        sender,
+        interval_seconds=settings.interval_seconds,
+        runs_file=installation.run / FILE_NAME,
+    ).run()
 
 
 if __name__ == "__main__":

@@ -20,7 +20,7 @@ exec "$here/../../python/bin/python3" -I "$here/server.py" "$@"
 """
 
 SERVER = """
-import argparse, configparser, http.server, os, pathlib, re, signal, sys
+import argparse, configparser, http.server, os, pathlib, re, signal, ssl, sys
 parser = argparse.ArgumentParser()
 parser.add_argument("--version", action="version", version="grafana version 0.0.0")
 parser.add_argument("verb")
@@ -44,7 +44,13 @@ class Handler(http.server.BaseHTTPRequestHandler):
         self.send_response(200 if self.path == "/api/health" else 404)
         self.end_headers()
         self.wfile.write(b'{"database": "ok"}')
-http.server.HTTPServer((settings["server"]["http_addr"], int(settings["server"]["http_port"])), Handler).serve_forever()
+there = settings["server"]
+server = http.server.HTTPServer((there["http_addr"], int(there["http_port"])), Handler)
+if there["protocol"] == "https":
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(there["cert_file"], there["cert_key"])
+    server.socket = context.wrap_socket(server.socket, server_side=True, do_handshake_on_connect=False)
+server.serve_forever()
 """
 
 FILES = {

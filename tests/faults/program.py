@@ -52,10 +52,12 @@ class Program:
             "listen": "127.0.0.1",
             "carbon_listen": "127.0.0.1",
             "carbonapi_listen": "127.0.0.1",
-            "ports": dict.fromkeys(("web", "carbon", "carbonapi", "carbonserver", "pickle")),
+            "ports": dict.fromkeys(("web", "carbon", "carbonapi", "carbonserver", "pickle", "console")),
             "carbon_server": carbon,
             "carbonapi_server": None,
             "grafana": False,
+            "tls": False,
+            "database": None,
             "system_collectd": None,
         }
         (self.dir / "conf/installation.json").write_text(json.dumps(description))

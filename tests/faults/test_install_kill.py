@@ -1,7 +1,8 @@
 """Promise 20: install, update and uninstall are killed at every kind of step; DIR is absent, old or new, never between.
 
 strace delivers SIGKILL at the Nth call of each system call that changes the file system. A call of which there are many
-(the copy of the release) is tried at its beginning, its end and a sample between.
+(the copy of the release) is tried at its beginning, its end and a sample between. All this is done with a type that has
+no store; with one, at the steps around its set-up, which takes a second each time.
 """
 
 from __future__ import annotations
@@ -23,7 +24,9 @@ from tests.releases import snapshot
 from tests.stack import free_port_range
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping
+
+    Numbers = Callable[[str, int], list[int]]
 
 CHANGING = (
     "chmod,chown,fchmod,fchmodat,fchown,fchownat,lchown,link,linkat,mkdir,mkdirat,rename,renameat,renameat2,rmdir,"
@@ -33,7 +36,7 @@ ALL_UP_TO = 24
 EDGES = {"mkdir": 1, "chmod": 1, "fchmod": 1}  # the copy of the release: each of them is like the others
 BETWEEN = 3
 ENOUGH_BYTES = 3 << 30
-EDITED = "conf/collectd/collectd.conf"
+EDITED = "conf/go-carbon/storage-schemas.conf"
 MINE = "# a line of the administrator\n"
 POINT = "storage/whisper/collectd/one/load.wsp"
 
@@ -46,14 +49,16 @@ class Scene:
     port: int
     old: Path
     new: Path
+    kind: str
 
     @property
     def install(self) -> list[str]:
-        who = ["--as-root"] if Path("/proc/self").stat().st_uid == 0 else []
-        return self.install_with(self.old, who)
+        return self.install_with(self.old)
 
-    def install_with(self, release: Path, who: list[str]) -> list[str]:
-        return [str(release / "installer"), "-d", str(self.directory), "-p", str(self.port), "--hostname", "one", *who]
+    def install_with(self, release: Path) -> list[str]:
+        who = ["--as-root"] if os.geteuid() == 0 else []
+        options = ["-p", str(self.port), "--hostname", "one", "--type", self.kind]
+        return [str(release / "installer"), "-d", str(self.directory), *options, *who]
 
     def update(self, release: Path | None = None) -> list[str]:
         return [str((release or self.new) / "installer"), "-d", str(self.directory), "--update"]
@@ -83,11 +88,28 @@ def memory() -> Iterator[Path]:
 def scene(release: Path, folder: Path, memory: Path) -> Iterator[Scene]:
     old = releases.slim(release, folder / "old")
     with free_port_range() as port:
-        yield Scene(memory / "parent/d m", port, old, releases.newer(old, folder / "new", "99.0.0"))
+        yield Scene(memory / "parent/d m", port, old, releases.newer(old, folder / "new", "99.0.0"), "backend")
+
+
+@pytest.fixture(scope="module")
+def scene_with_store(release: Path, folder: Path, memory: Path) -> Iterator[Scene]:
+    old = releases.slim(release, folder / "old-with-store", with_store=True)
+    with free_port_range() as port:
+        new = releases.newer(old, folder / "new-with-store", "99.0.0")
+        yield Scene(memory / "with-store/d m", port, old, new, "all")
 
 
 @pytest.fixture(scope="module")
 def installed(scene: Scene, memory: Path) -> Path:
+    return _installed(scene, memory / "saved")
+
+
+@pytest.fixture(scope="module")
+def installed_with_store(scene_with_store: Scene, memory: Path) -> Path:
+    return _installed(scene_with_store, memory / "saved-with-store")
+
+
+def _installed(scene: Scene, saved: Path) -> Path:
     """A copy of an installation with an edited file and a metric, to be put back before each kill."""
     _clear(scene)
     _run(scene.install)
@@ -95,7 +117,6 @@ def installed(scene: Scene, memory: Path) -> Path:
         lines.write(MINE)
     (scene.directory / POINT).parent.mkdir(parents=True)
     (scene.directory / POINT).write_text("points")
-    saved = memory / "saved"
     subprocess.run(["cp", "-a", scene.directory, saved], check=True)
     return saved
 
@@ -125,15 +146,16 @@ def _put_back(scene: Scene, saved: Path) -> None:
 
 
 def _strace(command: list[str], *options: str) -> list[str]:
-    return ["strace", "-f", "-qq", "-e", "signal=none", *options, "--", *command]
+    """The command's own process alone is traced; what it starts (openssl, `dkm setup`) ends with it."""
+    return ["strace", "-qq", "-e", "signal=none", *options, "--", *command]
 
 
-def _steps(command: list[str], log: Path) -> list[tuple[str, int]]:
+def _steps(command: list[str], log: Path, numbers: Numbers | None = None) -> list[tuple[str, int]]:
     """Run the command to its end; the calls by which it changed something, each with the number at which to kill it."""
     _run(_strace(command, "-o", str(log), "-e", f"trace={CHANGING}"))
-    counts = Counter(re.findall(r"^\d+ +(\w+)\(", log.read_text(), re.MULTILINE))
+    counts = Counter(re.findall(r"^(\w+)\(", log.read_text(), re.MULTILINE))
     assert counts
-    return [(call, number) for call, count in sorted(counts.items()) for number in _numbers(call, count)]
+    return [(call, number) for call, count in sorted(counts.items()) for number in (numbers or _numbers)(call, count)]
 
 
 def _numbers(call: str, count: int) -> list[int]:
@@ -142,6 +164,13 @@ def _numbers(call: str, count: int) -> list[int]:
         return list(range(1, count + 1))
     between = range(edge + 1, count - edge, (count - 2 * edge) // BETWEEN)
     return sorted({*range(1, edge + 1), *between, *range(count - edge + 1, count + 1)})
+
+
+def _around_setup(call: str, count: int) -> list[int]:
+    """The ends of a command: an install sets the store up before its last rename, an update before its last but one."""
+    if call not in {"rename", "unlink"}:
+        return []
+    return sorted({number for number in (1, 2, count - 2, count - 1, count) if 0 < number <= count})
 
 
 def _kill_at(command: list[str], call: str, number: int) -> None:
@@ -158,8 +187,12 @@ def _kill_at(command: list[str], call: str, number: int) -> None:
 
 
 def _tree(directory: Path) -> Mapping[str, str]:
-    """All of it but the log, which has times in it."""
-    return snapshot(directory, lambda name: name != "run/install.log")
+    """All of it but the log, which has times in it; of the store and the secrets, which differ, that they are there."""
+    found = snapshot(directory, lambda name: name != "run/install.log")
+    return {
+        name: value.rpartition(" ")[0] if name.startswith(("conf/secrets/", "storage/store/")) else value
+        for name, value in found.items()
+    }
 
 
 def _in_use(directory: Path) -> dict[str, str]:
@@ -176,10 +209,10 @@ def _in_use(directory: Path) -> dict[str, str]:
     }
 
 
-def kill_install(scene: Scene, folder: Path, command: list[str]) -> Iterator[str]:
+def kill_install(scene: Scene, folder: Path, command: list[str], numbers: Numbers | None = None) -> Iterator[str]:
     """Whatever is wrong after a kill at each step of an install; empty where DIR is always absent or complete."""
     _clear(scene)
-    steps = _steps(command, folder / "log")
+    steps = _steps(command, folder / "log", numbers)
     complete = _tree(scene.directory)
     for call, number in steps:
         _clear(scene)
@@ -197,17 +230,25 @@ def test_a_killed_install_leaves_dir_absent_or_complete(scene: Scene, folder: Pa
     assert list(kill_install(scene, folder, scene.install)) == []
 
 
+def test_a_killed_install_of_a_type_with_a_store_leaves_dir_absent_or_complete(
+    scene_with_store: Scene, folder: Path
+) -> None:
+    assert list(kill_install(scene_with_store, folder, scene_with_store.install, _around_setup)) == []
+
+
 def test_an_install_that_builds_in_place_is_caught(scene: Scene, folder: Path) -> None:
     variant = releases.broken(scene.old, folder / "in-place", "install-in-place.patch")
-    command = scene.install_with(variant, scene.install[7:])
+    command = scene.install_with(variant)
     assert any("DIR is between" in wrong for wrong in kill_install(scene, folder, command))
 
 
-def kill_update(scene: Scene, folder: Path, installed: Path, command: list[str]) -> Iterator[str]:
+def kill_update(
+    scene: Scene, folder: Path, installed: Path, command: list[str], numbers: Numbers | None = None
+) -> Iterator[str]:
     """Whatever is wrong after a kill at each step of an update; empty where DIR is always old or new."""
     _put_back(scene, installed)
     old = _in_use(scene.directory)
-    steps = _steps(command, folder / "log")
+    steps = _steps(command, folder / "log", numbers)
     new, complete = _in_use(scene.directory), _tree(scene.directory)
     assert old != new
     for call, number in steps:
@@ -228,6 +269,13 @@ def test_a_killed_update_leaves_dir_old_or_new(scene: Scene, folder: Path, insta
     assert list(kill_update(scene, folder, installed, scene.update())) == []
 
 
+def test_a_killed_update_of_a_type_with_a_store_leaves_dir_old_or_new(
+    scene_with_store: Scene, folder: Path, installed_with_store: Path
+) -> None:
+    scene = scene_with_store
+    assert list(kill_update(scene, folder, installed_with_store, scene.update(), _around_setup)) == []
+
+
 def test_an_update_without_a_journal_is_caught(scene: Scene, folder: Path, installed: Path) -> None:
     variant = releases.broken(scene.new, folder / "no-journal", "update-without-journal.patch")
     assert any("DIR is between" in wrong for wrong in kill_update(scene, folder, installed, scene.update(variant)))
@@ -236,7 +284,7 @@ def test_an_update_without_a_journal_is_caught(scene: Scene, folder: Path, insta
 def kill_uninstall(scene: Scene, folder: Path, installed: Path) -> Iterator[str]:
     """Whatever is wrong after a kill at each step of an uninstall, and a second call of it."""
     _put_back(scene, installed)
-    old, kept = _tree(scene.directory), {"conf", "conf/collectd", EDITED, *_parents(POINT)}
+    old, kept = _tree(scene.directory), {"conf", "conf/go-carbon", EDITED, *_parents(POINT)}
     steps = _steps(scene.uninstall, folder / "log")
     left = _tree(scene.directory)
     assert kept <= left.keys()
@@ -267,7 +315,7 @@ def test_a_killed_uninstall_is_finished_by_the_next(scene: Scene, folder: Path, 
 def test_an_uninstall_that_removes_its_interpreter_late_is_caught(scene: Scene, folder: Path, memory: Path) -> None:
     variant = releases.broken(scene.old, folder / "late", "uninstall-interpreter-late.patch")
     _clear(scene)
-    _run(scene.install_with(variant, scene.install[7:]))
+    _run(scene.install_with(variant))
     with (scene.directory / EDITED).open("a") as lines:
         lines.write(MINE)
     (scene.directory / POINT).parent.mkdir(parents=True)
@@ -287,7 +335,7 @@ def _nothing_listens(scene: Scene) -> Iterator[None]:
 
 def test_strace_kills_where_it_is_told_to(tmp_path: Path) -> None:
     """The proof of the tool: the second of three folders is not made."""
-    command = ["sh", "-c", f"mkdir '{tmp_path}/1' '{tmp_path}/2' '{tmp_path}/3'; :"]
+    command = ["mkdir", *(f"{tmp_path}/{number}" for number in (1, 2, 3))]
     killing = _strace(command, "-o", "/dev/null", "-e", "trace=mkdir", "-e", "inject=mkdir:signal=KILL:when=2")
     subprocess.run(killing, check=False)
     assert [path.name for path in tmp_path.iterdir()] == ["1"]

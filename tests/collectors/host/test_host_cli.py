@@ -29,8 +29,10 @@ def installed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         **DESCRIPTION,
         **dict.fromkeys(("listen", "carbon_listen", "carbonapi_listen"), "127.0.0.1"),
         **dict.fromkeys(("carbon_server", "carbonapi_server", "system_collectd")),
-        "ports": dict.fromkeys(("web", "carbon", "carbonapi", "carbonserver", "pickle")),
+        "ports": dict.fromkeys(("web", "carbon", "carbonapi", "carbonserver", "pickle", "console")),
         "grafana": False,
+        "tls": False,
+        "database": None,
     }
     (tmp_path / "conf").mkdir()
     (tmp_path / "conf/installation.json").write_text(json.dumps(description))
