@@ -30,7 +30,7 @@ POINTS = range(10, 2201)  # six hours of a value every 10 s are 2,160: a figure'
 DEFAULT_POINTS = 500
 MAX_TARGETS = 10
 MAX_TARGET_CHARS = 4000
-_AT_ONCE = 4  # questions to carbonapi: each holds its answer in memory
+_AT_ONCE = 2  # questions to carbonapi: each holds its answer in memory
 _WAIT_SECONDS = 20
 _asking = threading.BoundedSemaphore(_AT_ONCE)
 

@@ -16,6 +16,7 @@ from dkumonitor.errors import PeopleError
 from dkumonitor.store import tables
 from dkumonitor.store.engine import BATCH_ROWS, insert_rows
 from dkumonitor.store.tables import people
+from dkumonitor.views import Moment
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -89,7 +90,7 @@ class Person(msgspec.Struct, frozen=True):
     student_id: str | None
     addresses: str | None
     source: str
-    changed_seconds: int
+    changed_seconds: Moment
 
 
 class Change(msgspec.Struct, frozen=True):
