@@ -40,6 +40,7 @@ sessions = sa.Table(
     sa.Column("address", AnyText(128), nullable=False),
     sa.Column("browser", AnyText(400), nullable=False),
     sa.Column("message", AnyText(1000), nullable=False),
+    sa.Index("sessions_account_id", "account_id"),
 )
 
 tokens = sa.Table(
@@ -53,6 +54,7 @@ tokens = sa.Table(
     sa.Column("created_seconds", sa.BigInteger, nullable=False),
     sa.Column("expires_seconds", sa.BigInteger),
     sa.Column("used_seconds", sa.BigInteger),
+    sa.Index("tokens_account_id", "account_id"),
 )
 
 failures = sa.Table(
@@ -61,6 +63,7 @@ failures = sa.Table(
     sa.Column("subject", sa.String(80), primary_key=True),
     sa.Column("failures", sa.Integer, nullable=False),
     sa.Column("last_seconds", sa.BigInteger, nullable=False),
+    sa.Index("sign_in_failures_last", "last_seconds"),
 )
 
 audit = sa.Table(
@@ -72,6 +75,7 @@ audit = sa.Table(
     sa.Column("address", AnyText(128), nullable=False),
     sa.Column("act", sa.String(40), nullable=False),
     sa.Column("about", AnyText(1000), nullable=False),
+    sa.Index("audit_at", "at_seconds"),
 )
 
 COMPONENT = Component(

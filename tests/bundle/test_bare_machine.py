@@ -166,7 +166,7 @@ def test_the_bundle_installs_runs_and_goes(machine: Machine, bundle: Path, who: 
 
     assert done.returncode == 0, done.stdout + done.stderr
     before, findings, after = done.stdout.split("===\n")
-    assert before.count("RUNNING") == 4
+    assert before.count("RUNNING") == 5
     assert json.loads(before[before.index("{") :])["host"] == "bare"
     rows = json.loads(findings)
     assert [row for row in rows if row["status"] == "failed"] == []

@@ -20,7 +20,7 @@ DOCUMENT = (Path(__file__).parents[2] / "docs/collectors.md").read_text()
 def test_the_documented_collector_works_as_the_document_says(
     go_carbon: GoCarbon, programs: Callable[..., Program]
 ) -> None:
-    [code] = re.findall(r"```python\n(.*?)```", DOCUMENT, re.DOTALL)
+    code, *_ = re.findall(r"```python\n(.*?)```", DOCUMENT, re.DOTALL)
     [settings] = re.findall(r"```toml\n(.*?)```", DOCUMENT, re.DOTALL)
     program = programs(go_carbon.start().carbon, settings.replace("interval_seconds = 60", "interval_seconds = 1"))
     program.add("uptime", code)
