@@ -11,6 +11,7 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import hypothesis
 import pytest
 
 from tests import grafana_stand_in
@@ -37,7 +38,9 @@ def update_golden(request: pytest.FixtureRequest) -> bool:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """One folder a test run, which other accounts may enter (pytest's own is closed to them)."""
+    """One folder a test run, which other accounts may enter (pytest's own is closed to them); no example is timed."""
+    hypothesis.settings.register_profile("untimed", deadline=None)
+    hypothesis.settings.load_profile("untimed")
     if not hasattr(config, "workerinput"):
         folder = tempfile.mkdtemp(prefix="dkumonitor-test-")
         Path(folder).chmod(0o755)

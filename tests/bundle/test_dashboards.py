@@ -25,6 +25,7 @@ from tests import dashboard_files, machine
 from tests.dss_client import HELD_OPEN, MINUTE, ONE_EACH, Report, dss_client
 from tests.readings import PANELS
 from tests.readings.observation import Observation, Reader, Service, look_at_service, points_by_slot
+from tests.readings.stack import STORE, STORE_SECONDS
 from tests.readings.users import PROGRAMS
 from tests.sampling import AtLeast, Passing, Sampler, is_change
 from tests.stack import wait_for
@@ -112,6 +113,9 @@ def seen(stack: Stack, tmp_path_factory: pytest.TempPathFactory) -> Observation:
     stored = {
         root: points_by_slot(reader, root, first, end) for root in ("collectd", "dkm", "carbon.api", "carbon.agents")
     }
+    stored[STORE] = points_by_slot(
+        reader, STORE, first - 2 * STORE_SECONDS, end
+    )  # its first run may have an older slot
     return Observation(
         stack, reader, fast.samples, slow.samples, service.samples, sent, stored, account.pw_name, start=start, end=end
     )

@@ -88,8 +88,8 @@ def test_a_day_at_a_minute_is_what_was_laid_and_its_last_hours_are_finer(laid: t
 
 
 def test_a_disk_fills(laid: tuple[Stack, History]) -> None:
-    stack, _ = laid
-    (points,) = stack.render(f"collectd.atlas.df.{FILLING}.percent_bytes.used", "-1d").values()
+    stack, history = laid
+    (points,) = stack.render(f"collectd.atlas.df.{FILLING}.percent_bytes.used", str(history.end - 86400)).values()
 
     assert points[0][0] == pytest.approx(FILLING_FROM_PERCENT, abs=0.2)
     assert points[-1][0] == pytest.approx(FILLING_TO_PERCENT, abs=0.2)

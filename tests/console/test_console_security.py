@@ -87,9 +87,7 @@ def test_only_known_host_names_are_answered(named: RunningConsole, host: str, st
 
 @pytest.fixture(scope="module")
 def named(tmp_path_factory: pytest.TempPathFactory) -> object:
-    settings = (
-        '[console]\nallowed_hosts = ["mon.example.org", "10.1.2.3"]\nmax_body_bytes = 5000\nrequest_seconds = 1\n'
-    )
+    settings = '[console]\nallowed_hosts = ["mon.example.org", "10.1.2.3"]\nmax_body_bytes = 5000\n'
     with running_console(tmp_path_factory.mktemp("named"), settings=settings) as running:
         yield running
 
@@ -109,11 +107,17 @@ def test_a_body_that_is_too_large_is_refused_however_it_comes(named: RunningCons
     assert named.stranger().post("/sign-in", content=b"login=" + b"x" * 4000, headers=form).status_code == 401
 
 
-def test_a_request_that_drips_is_ended(named: RunningConsole) -> None:
-    assert raw(named, b"GET /health HTTP/1.1\r\nHost: local") == b""
+@pytest.fixture(scope="module")
+def hasty(tmp_path_factory: pytest.TempPathFactory) -> object:
+    with running_console(tmp_path_factory.mktemp("hasty"), settings="[console]\nrequest_seconds = 1\n") as running:
+        yield running
+
+
+def test_a_request_that_drips_is_ended(hasty: RunningConsole) -> None:
+    assert raw(hasty, b"GET /health HTTP/1.1\r\nHost: local") == b""
     head = b"POST /sign-in HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/x-www-form-urlencoded\r\n"
-    assert raw(named, head + b"Content-Length: 100\r\n\r\nlogin=").startswith(b"HTTP/1.1 408 ")
-    assert raw(named, b"") == b""
+    assert raw(hasty, head + b"Content-Length: 100\r\n\r\nlogin=").startswith(b"HTTP/1.1 408 ")
+    assert raw(hasty, b"") == b""
 
 
 @pytest.mark.parametrize(

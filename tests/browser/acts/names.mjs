@@ -19,8 +19,7 @@ export async function run(tools, job) {
     told.form = await page.getByRole("button", { name: "Show real names" }).count();
     if (told.form) {
       await page.locator("main input[type=password]").fill(job.password);
-      await page.getByRole("button", { name: "Show real names" }).click();
-      await page.waitForURL("**/people");
+      await Promise.all([page.waitForEvent("load"), page.getByRole("button", { name: "Show real names" }).click()]);
       for (let turn = 0; ; turn++) {
         await settle();
         await look(tools, page, job, note);

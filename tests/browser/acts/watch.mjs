@@ -13,7 +13,7 @@ export async function open({ browser }, job, cookies = []) {
     reducedMotion: "reduce",
     acceptDownloads: true,
   });
-  context.setDefaultTimeout(20_000);
+  context.setDefaultTimeout(60_000);
   await context.addCookies(cookies);
   return context;
 }
@@ -84,7 +84,7 @@ export async function watch(page, base) {
   network.on("Network.loadingFinished", (event) => (seen.bytes += event.encodedDataLength));
 
   async function settle() {
-    const deadline = Date.now() + 20_000;
+    const deadline = Date.now() + 60_000;
     for (let quiet = 0; quiet < 3; quiet = pending.size ? 0 : quiet + 1) {
       await page.waitForTimeout(50);
       if (Date.now() > deadline) {

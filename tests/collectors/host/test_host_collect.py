@@ -5,7 +5,6 @@ import re
 import resource
 import subprocess
 import sys
-import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -214,9 +213,11 @@ def test_a_user_who_is_clearly_larger_gets_a_place_before_long() -> None:
 
 
 def test_this_machine_looks_as_psutil_sees_it() -> None:
-    with subprocess.Popen([sys.executable, "-c", "import time; x = bytearray(50_000_000); time.sleep(60)"]) as child:
+    program = "import time; x = bytearray(50_000_000); print('ready', flush=True); time.sleep(600)"
+    with subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE) as child:
         try:
-            time.sleep(1)
+            assert child.stdout is not None
+            child.stdout.readline()
             found = {process.pid: process for process in Proc(Path("/proc")).processes()}[child.pid]
             seen = psutil.Process(child.pid)
             assert found.uid == seen.uids().effective
