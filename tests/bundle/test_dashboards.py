@@ -113,9 +113,8 @@ def seen(stack: Stack, tmp_path_factory: pytest.TempPathFactory) -> Observation:
     stored = {
         root: points_by_slot(reader, root, first, end) for root in ("collectd", "dkm", "carbon.api", "carbon.agents")
     }
-    stored[STORE] = points_by_slot(
-        reader, STORE, first - 2 * STORE_SECONDS, end
-    )  # its first run may have an older slot
+    # its first run may have an older slot
+    stored[STORE] = points_by_slot(reader, STORE, first - 2 * STORE_SECONDS, end)
     return Observation(
         stack, reader, fast.samples, slow.samples, service.samples, sent, stored, account.pw_name, start=start, end=end
     )
