@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from dkumonitor.settings import ConsoleSettings
     from dkumonitor.store.engine import Store
 
-_THREADS = 8
+_THREADS = 8  # for pages; sign-ins and charts have a few of their own (console.routing.Lane)
 _COMPRESS_BYTES = 1024
 
 
@@ -73,7 +73,7 @@ def make_app(
             *(declared.route() for declared in found.routes),
         ],
         middleware=[
-            Middleware(Guard, names=names, tls=installation.tls),
+            Middleware(Guard, names=names),
             Middleware(GZipMiddleware, minimum_size=_COMPRESS_BYTES, compresslevel=5),
         ],
         exception_handlers=problems.handlers(),

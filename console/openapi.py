@@ -110,7 +110,7 @@ def _operation(one: Declared, schemas: _Schemas) -> dict[str, Any]:
 
 
 def _parameters(one: Declared, schemas: _Schemas) -> list[dict[str, Any]]:
-    kinds = {"int": "integer"}
+    kinds = {"number": "integer"}
     found: list[dict[str, Any]] = [
         {"name": name, "in": "path", "required": True, "schema": {"type": kinds.get(kind, "string")}}
         for name, kind in _PARAMETER.findall(one.path)

@@ -20,8 +20,9 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast
 from urllib.parse import parse_qsl, quote
 
 import anyio
+import anyio.to_thread
 import msgspec
-from starlette.concurrency import run_in_threadpool
+from starlette.convertors import Convertor, register_url_convertor
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
@@ -41,6 +42,35 @@ SIGN_IN = "/sign-in"
 _CLOSE = {"Connection": "close"}  # the rest of the body is not waited for
 _MAX_FIELDS = 200
 _FORM_TYPE = "application/x-www-form-urlencoded"
+
+
+class Lane(Enum):
+    """Who waits for whom: each lane has a few threads of its own, so that what is slow keeps no page waiting.
+
+    A password is hashed in a third of a second, and any stranger can ask for that; a chart takes as long as carbonapi.
+    """
+
+    PAGES = "pages"
+    SIGN_INS = "sign-ins"
+    CHARTS = "charts"
+
+
+_LIMITERS = {Lane.SIGN_INS: anyio.CapacityLimiter(4), Lane.CHARTS: anyio.CapacityLimiter(2)}
+
+
+class _Number(Convertor[int]):
+    """A row's number in an address; one with more digits is no row's."""
+
+    regex = "[0-9]{1,9}"
+
+    def convert(self, value: str) -> int:
+        return int(value)
+
+    def to_string(self, value: int) -> str:
+        return str(value)
+
+
+register_url_convertor("number", _Number())
 
 
 class Kind(Enum):
@@ -64,6 +94,7 @@ class Declared:
         query: a struct with the parameters that its address takes, for the OpenAPI document.
         body: what its JSON body is decoded into.
         answer: what it gives, for the OpenAPI document; None for no content.
+        lane: whose threads it takes.
     """
 
     path: str
@@ -77,15 +108,18 @@ class Declared:
     query: Any = None
     body: Any = None
     answer: Any = None
+    lane: Lane = Lane.PAGES
 
     def route(self) -> Route:
         """The route as Starlette takes it."""
         return Route(self.path, _served(self), methods=[self.method], name=f"{self.method} {self.path}")
 
 
-def public(path: str, endpoint: Callable[[Request], Response], *, method: str = "GET") -> Declared:
+def public(
+    path: str, endpoint: Callable[[Request], Response], *, method: str = "GET", lane: Lane = Lane.PAGES
+) -> Declared:
     """A route that needs no sign-in. There are four: the sign-in page and its form, health, and what they load."""
-    return Declared(path=path, method=method, kind=Kind.PUBLIC, endpoint=endpoint, role=None)
+    return Declared(path=path, method=method, kind=Kind.PUBLIC, endpoint=endpoint, role=None, lane=lane)
 
 
 def page(
@@ -110,6 +144,7 @@ def api(
     query: Any = None,
     body: Any = None,
     answer: Any = None,
+    lane: Lane = Lane.PAGES,
 ) -> Declared:
     """JSON at ``/api/v1`` + `path`. `query`, `body` and `answer` are msgspec types; ``str`` answers text, or CSV."""
     return Declared(
@@ -122,6 +157,7 @@ def api(
         query=query,
         body=body,
         answer=answer,
+        lane=lane,
     )
 
 
@@ -143,7 +179,8 @@ def see_other(path: str) -> RedirectResponse:
 def _served(declared: Declared) -> Callable[[Request], Awaitable[Response]]:
     async def serve(request: Request) -> Response:
         content = b"" if declared.method == "GET" else await _content(request)
-        return await run_in_threadpool(_answer, declared, request, content)
+        limiter = _LIMITERS.get(declared.lane)  # None for the threads that all pages share
+        return await anyio.to_thread.run_sync(_answer, declared, request, content, limiter=limiter)
 
     return serve
 

@@ -13,7 +13,7 @@ from console.problems import answer_unforeseen, problem_json
 from console.refused import Refused
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable
     from collections.abc import Set as AbstractSet
 
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -43,7 +43,6 @@ HEADERS = {
     "Permissions-Policy": "camera=(), display-capture=(), geolocation=(), microphone=(), payment=(), usb=()",
 }
 _NEVER_KEPT = "no-store"
-_YEAR_SECONDS = 31_536_000
 _LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 
 
@@ -53,15 +52,13 @@ class Guard:
     Args:
         app: what is guarded.
         names: tells the host names that this console answers to.
-        tls: whether browsers reach it by TLS.
     """
 
-    def __init__(self, app: ASGIApp, names: Callable[[], AbstractSet[str]], *, tls: bool) -> None:
+    # No Strict-Transport-Security: it holds for every port of a host name, and would break what else the machine serves
+    # by plain http (RFC 6797, 8.2); the console's own port has no plain http.
+    def __init__(self, app: ASGIApp, names: Callable[[], AbstractSet[str]]) -> None:
         self._app = app
         self._names = names
-        self._headers: Mapping[str, str] = (
-            {**HEADERS, "Strict-Transport-Security": f"max-age={_YEAR_SECONDS}"} if tls else HEADERS
-        )
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Guard one request."""
@@ -76,7 +73,7 @@ class Guard:
             if message["type"] == "http.response.start":
                 begun = True
                 headers = MutableHeaders(scope=message)
-                for name, value in self._headers.items():
+                for name, value in HEADERS.items():
                     headers[name] = value
                 headers.setdefault("Cache-Control", _NEVER_KEPT)
             await send(message)

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from starlette.requests import Request
     from starlette.responses import Response
 
-_PATH = "/sessions/{id:int}"
+_PATH = "/sessions/{id:number}"
 
 
 def show_sessions(request: Request) -> Response:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from starlette.responses import PlainTextResponse
 
 from console import access
-from console.routing import SIGN_IN, action, form, public, see_other
+from console.routing import SIGN_IN, Lane, action, form, public, see_other
 from console.show import show
 from console.state import state_of
 from dkumonitor.accounts import accounts, sessions, slowing
@@ -114,7 +114,7 @@ def _begin(connection: Connection, request: Request, account: Account, actor: Ac
 
 ROUTES = (
     public(SIGN_IN, show_sign_in),
-    public(SIGN_IN, sign_in, method="POST"),
+    public(SIGN_IN, sign_in, method="POST", lane=Lane.SIGN_INS),
     public("/health", health),
     action("/sign-out", sign_out),
 )

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from starlette.requests import Request
     from starlette.responses import Response
 
-_PATH = "/tokens/{id:int}"
+_PATH = "/tokens/{id:number}"
 _DAYS = 90
 
 

@@ -9,6 +9,7 @@ program as its standard input, is supervisord's own.
 
 from __future__ import annotations
 
+import errno
 import socket
 import time
 from typing import TYPE_CHECKING, Any, Protocol
@@ -34,8 +35,8 @@ def open_listener(address: str, port: int) -> socket.socket:
     if address in ALL_ADDRESSES:
         try:
             return socket.create_server(("::", port), family=socket.AF_INET6, backlog=BACKLOG, dualstack_ipv6=True)
-        except OSError:
-            if address == "::":
+        except OSError as error:
+            if address == "::" or error.errno not in {errno.EAFNOSUPPORT, errno.EADDRNOTAVAIL}:
                 raise  # on a kernel without IPv6, 0.0.0.0 is still there
     family = socket.AF_INET6 if ":" in address else socket.AF_INET
     return socket.create_server((address, port), family=family, backlog=BACKLOG)

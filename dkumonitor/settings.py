@@ -59,7 +59,7 @@ class ConsoleSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, k
     allowed_hosts: tuple[Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9._:\[\]-]+$")], ...] = ()
     session_idle_seconds: Annotated[int, msgspec.Meta(ge=60, le=30 * 86400)] = 8 * 3600
     session_seconds: Annotated[int, msgspec.Meta(ge=60, le=90 * 86400)] = 7 * 86400
-    max_body_bytes: Annotated[int, msgspec.Meta(ge=4096, le=64 * MIB)] = MIB
+    max_body_bytes: Annotated[int, msgspec.Meta(ge=4096, le=64 * MIB)] = 64 * 1024
     request_seconds: Annotated[int, msgspec.Meta(ge=1, le=600)] = 20
     max_connections: Annotated[int, msgspec.Meta(ge=4, le=10_000)] = 200
 

@@ -34,14 +34,20 @@ def run_setup(directory: Path, account: Account) -> None:
             cwd="/",
             env={"PATH": os.environ.get("PATH", os.defpath), "DKM_DIR": str(directory)},
             umask=0o077,
+            start_new_session=True,  # or the account could type into root's terminal
             **_as(account),
         )
     except subprocess.TimeoutExpired:
         raise SetupError(f"it did not end within {SECONDS} s", "Is the database server well?") from None
     if done.returncode != 0:
         lines = done.stdout.decode("utf-8", "replace").strip().splitlines()[-_SHOWN_LINES:]
-        said = "\n".join(lines).removeprefix("dkm: ").rstrip(".")
+        said = "\n".join(map(_plain, lines)).removeprefix("dkm: ").rstrip(".")
         raise SetupError(said or f"it ended with {done.returncode}", "Mend the cause, and try again")
+
+
+def _plain(line: str) -> str:
+    """The line without what would act on root's terminal."""
+    return "".join(char if char.isprintable() else f"\\u{ord(char):04x}" for char in line)
 
 
 def _as(account: Account) -> dict[str, Any]:

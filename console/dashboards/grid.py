@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from console.refused import Refused
 from dkumonitor.render import write_csv
 
 if TYPE_CHECKING:
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from dkumonitor.dashboards.panels import Calculation
 
 MAX_SERIES = 200
+MAX_VALUES = 500_000  # of MAX_SERIES with as many points as a chart may have, and then some
 
 
 class SeriesOnGrid(msgspec.Struct, frozen=True):
@@ -64,10 +66,16 @@ class Grid(msgspec.Struct, frozen=True):
 
 
 def on_grid(columns: Sequence[Column], period: Period, targets: Sequence[str], total: int) -> Grid:
-    """Put series on the union of their times; `total` is how many there are."""
+    """Put series on the union of their times; `total` is how many there are.
+
+    Raises:
+        Refused: that has more than MAX_VALUES values: series that share no times fill it with blanks.
+    """
     spans = {(one.start_seconds, one.step_seconds, len(one.values)) for one in columns}
     alike = len(spans) == 1
     times = list(columns[0].times()) if alike else sorted({at for one in columns for at in one.times()})
+    if len(times) * len(columns) > MAX_VALUES:
+        raise Refused("bad-request", "The series have too many different times; choose fewer, or a shorter time.")
     return Grid(
         period.from_seconds,
         period.until_seconds,

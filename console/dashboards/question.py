@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from typing import TYPE_CHECKING
 
 from console.dashboards import period
@@ -30,9 +29,6 @@ POINTS = range(10, 2201)  # six hours of a value every 10 s are 2,160: a figure'
 DEFAULT_POINTS = 500
 MAX_TARGETS = 10
 MAX_TARGET_CHARS = 4000
-_AT_ONCE = 2  # questions to carbonapi: each holds its answer in memory
-_WAIT_SECONDS = 20
-_asking = threading.BoundedSemaphore(_AT_ONCE)
 
 
 def board_of(request: Request) -> Dashboard:
@@ -96,7 +92,7 @@ def grid_of(request: Request, targets: Sequence[str], default: tuple[str, str], 
         is_whole: whether as many points are asked for as may be, whatever the request says.
 
     Raises:
-        Refused: a parameter is wrong, carbonapi refuses the targets or does not answer, or too many ask.
+        Refused: a parameter is wrong, carbonapi refuses the targets or does not answer, or it is too much.
     """
     given = sources(request)
     try:
@@ -119,24 +115,20 @@ def grid_of(request: Request, targets: Sequence[str], default: tuple[str, str], 
 
 
 def ask_carbonapi(request: Request, ask: Callable[[Carbonapi], T]) -> T:
-    """What carbonapi answers; few ask at once.
+    """What carbonapi answers.
 
     Raises:
-        Refused: it refuses, does not answer, is not there, or too many ask.
+        Refused: it refuses, does not answer, or is not there.
     """
     carbonapi = sources(request).carbonapi
     if carbonapi is None:
         raise Refused("no-answer", "This installation reads no metrics: it has no carbonapi.")
-    if not _asking.acquire(timeout=_WAIT_SECONDS):
-        raise Refused("busy", "Too many charts are being drawn; try again in a moment.", {"Retry-After": "10"})
     try:
         return ask(carbonapi)
     except QueryError as error:
         raise Refused("bad-request", str(error)) from None
     except ServiceError as error:
         raise Refused("no-answer", str(error)) from error
-    finally:
-        _asking.release()
 
 
 def targets_of(request: Request) -> list[str]:

@@ -26,7 +26,7 @@ from console.dashboards.question import (
     panel_of,
     targets_of,
 )
-from console.routing import api, page
+from console.routing import Lane, api, page
 from console.show import show, sources
 from dkumonitor.accounts.roles import Role
 from dkumonitor.dashboards.panels import Stat, TimeSeries, calculations
@@ -202,9 +202,17 @@ ROUTES = (
     page("/query", query_page, role=Role.OPERATOR, title="Query", order=15),
     api("/dashboards", list_boards, summary="All dashboards", answer=BoardList),
     api(_BOARD, one_board, summary="What to draw of a dashboard", answer=BoardDrawing),
-    api(f"{_BOARD}/variables", board_variables, summary="What may be chosen on it", answer=VariableList),
-    api(f"{_PANEL}/data", panel_data, summary="What a panel shows", query=DataQuery, answer=Grid),
-    api(f"{_PANEL}/data.csv", panel_csv, summary=_SAME, query=DataQuery, answer=str),
-    api("/query", query_data, role=Role.OPERATOR, summary=_FREE_SUMMARY, query=FreeQuery, answer=Grid),
-    api("/query.csv", query_csv, role=Role.OPERATOR, summary=_SAME, query=FreeQuery, answer=str),
+    api(
+        f"{_BOARD}/variables",
+        board_variables,
+        summary="What may be chosen on it",
+        answer=VariableList,
+        lane=Lane.CHARTS,
+    ),
+    api(f"{_PANEL}/data", panel_data, summary="What a panel shows", query=DataQuery, answer=Grid, lane=Lane.CHARTS),
+    api(f"{_PANEL}/data.csv", panel_csv, summary=_SAME, query=DataQuery, answer=str, lane=Lane.CHARTS),
+    api(
+        "/query", query_data, role=Role.OPERATOR, summary=_FREE_SUMMARY, query=FreeQuery, answer=Grid, lane=Lane.CHARTS
+    ),
+    api("/query.csv", query_csv, role=Role.OPERATOR, summary=_SAME, query=FreeQuery, answer=str, lane=Lane.CHARTS),
 )

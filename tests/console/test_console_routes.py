@@ -27,7 +27,7 @@ BELOW = [(one, role) for one in PRIVATE for role in Role if one.role is not None
 
 def path_of(one: Declared) -> str:
     """An address of the route; a number in it is of nothing that exists."""
-    path = re.sub(r"\{\w+:int\}", "424242", one.path)
+    path = re.sub(r"\{\w+:number\}", "424242", one.path)
     return re.sub(r"\{(\w+)\}", lambda found: VALUES.get(found[1], "x"), path)
 
 

@@ -5,10 +5,12 @@ from __future__ import annotations
 import contextlib
 import re
 import socket
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
+import httpx
 import pytest
 
 from console.security import host_of
@@ -19,6 +21,8 @@ from tests.console_app import running_console
 from tests.stack import wait_for
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from tests.console_app import RunningConsole
 
 HEADERS = {
@@ -190,7 +194,7 @@ def test_a_change_takes_no_other_type_of_body(console: RunningConsole) -> None:
     for kind in ("text/plain", "application/x-www-form-urlencoded", "multipart/form-data; boundary=x"):
         answer = client.post("/api/v1/tokens", content=b'{"name":"x"}', headers={"Content-Type": kind})
         assert answer.status_code == 415
-    for content in (b"", b"{", b"[1]", b'{"name":1}', b'{"name":"x","more":1}', b"\xff", b"[" * 100_000):
+    for content in (b"", b"{", b"[1]", b'{"name":1}', b'{"name":"x","more":1}', b"\xff", b"[" * 60_000):
         answer = client.post("/api/v1/tokens", content=content, headers={"Content-Type": "application/json"})
         assert answer.status_code == 400, content[:20]
     packed = {"Content-Type": "application/json", "Content-Encoding": "gzip"}
@@ -247,3 +251,37 @@ def test_the_log_and_the_command_line_hold_no_secret(console: RunningConsole) ->
     assert token not in console.log.read_text()
     seen = [Path(f"/proc/{console.process.pid}/{name}").read_bytes() for name in ("environ", "cmdline")]
     assert all(token.encode() not in text for text in seen)
+
+
+@pytest.fixture
+def besieged(tmp_path: Path) -> Iterator[RunningConsole]:
+    """A console of its own: what strangers do to it makes its sign-ins wait."""
+    with running_console(tmp_path) as running:
+        yield running
+
+
+def test_strangers_who_sign_in_keep_no_page_waiting(besieged: RunningConsole) -> None:
+    viewer = besieged.client(Role.VIEWER)
+    strangers = [  # each from an address of its own, so that none has to wait for another's failures
+        besieged.stranger(transport=httpx.HTTPTransport(local_address=f"127.9.0.{number}")) for number in range(1, 41)
+    ]
+    form = {"login": "somebody", "password": "wrong"}
+    with ThreadPoolExecutor(len(strangers)) as pool:
+        attempts = [
+            pool.submit(stranger.post, "/sign-in", data={**form, "login": f"somebody{number}"})
+            for number, stranger in enumerate(strangers)
+        ]
+        wait_for("the first refusal", lambda: any(attempt.done() for attempt in attempts), 60)
+        answer = viewer.get("/account")
+        waiting = sum(not attempt.done() for attempt in attempts)
+
+    assert answer.status_code == 200
+    assert waiting > len(strangers) / 2, "the page was answered before most of them were"
+    assert {attempt.result().status_code for attempt in attempts} == {401}
+
+
+def test_a_number_with_many_digits_is_no_address(console: RunningConsole) -> None:
+    for path in ("/sessions/", "/tokens/", "/api/v1/sessions/"):
+        for digits in (10, 20, 5000):
+            assert console.client(Role.ADMIN).get(path + "9" * digits).status_code in {404, 405}
+            assert console.stranger().get(path + "9" * digits).status_code in {303, 401, 404, 405}

@@ -207,13 +207,13 @@ def test_a_sign_in_from_another_sites_page_is_refused(console: RunningConsole) -
         assert "set-cookie" not in answer.headers
 
 
-def test_under_tls_the_cookie_is_bound_to_the_host_and_browsers_stay_with_tls(tmp_path: Path) -> None:
+def test_under_tls_the_cookie_is_bound_to_the_host_and_to_tls(tmp_path: Path) -> None:
     with running_console(tmp_path, tls=True) as console:
         client = console.stranger(verify=False)
         answer = sign_in(client, "viewer")
         assert answer.headers["set-cookie"].startswith("__Host-dkm_session=")
         assert "; Secure" in answer.headers["set-cookie"]
-        assert answer.headers["Strict-Transport-Security"] == "max-age=31536000"
+        assert "strict-transport-security" not in answer.headers  # it would hold for the machine's other ports, too
         client.cookies.set("__Host-dkm_session", cookie_of(answer))
         assert client.get("/account").status_code == 200
         old = console.stranger(verify=False, cookies={"dkm_session": cookie_of(answer)})
