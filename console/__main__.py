@@ -22,6 +22,7 @@ from console.app import make_app
 from console.connection import Connection
 from dkumonitor.errors import DkmError, InstallationError
 from dkumonitor.installation import current
+from dkumonitor.listener import open_listener
 from dkumonitor.settings import Settings, settings_file
 from dkumonitor.store import upkeep
 from dkumonitor.store.engine import open_store
@@ -33,7 +34,6 @@ if TYPE_CHECKING:
     from dkumonitor.installation import Installation
     from dkumonitor.settings import ConsoleSettings
 
-_BACKLOG = 256
 _KEEP_ALIVE_SECONDS = 15
 _STOP_SECONDS = 5
 _MAX_HEADER_BYTES = 32 * 1024
@@ -96,8 +96,7 @@ def _socket(installation: Installation) -> socket.socket:
         raise InstallationError(
             f"{installation.dir} is of type {installation.type}, which has no console", "Install a type with a console"
         )
-    family = socket.AF_INET6 if ":" in installation.listen else socket.AF_INET
-    return socket.create_server((installation.listen, port), family=family, backlog=_BACKLOG)
+    return open_listener(installation.listen, port)
 
 
 def _log_to(folder: str | None) -> None:
