@@ -60,13 +60,12 @@ func (b *best[T]) offer(item T, same func(*T) bool) {
 	}
 }
 
-// sorted returns what was kept, the first first.
+// sorted returns what was kept, the first first. Nothing can be offered after it.
 func (b *best[T]) sorted() []T {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	items := slices.Clone(b.heap)
-	slices.SortFunc(items, func(x, y T) int { return b.compare(&x, &y) })
-	return items
+	slices.SortFunc(b.heap, func(x, y T) int { return b.compare(&x, &y) })
+	return b.heap
 }
 
 func (b *best[T]) up(at int) {

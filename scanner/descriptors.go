@@ -44,22 +44,31 @@ func (s *descriptors) open(d *directory) unix.Errno {
 	if errno := s.acquire(d.parent); errno != 0 {
 		return errno
 	}
-	fd, errno := s.kernel.open(d.parent.fd, d.name)
+	fd, errno := s.openChild(d.parent.fd, d.name)
 	s.release(d.parent)
-	if errno != 0 {
-		return errno
+	if errno == 0 {
+		d.fd = fd
 	}
-	// Something may have been mounted, or moved here, since the entry was looked at.
+	return errno
+}
+
+// openChild opens a directory unless something was mounted on it since it was looked at.
+func (s *descriptors) openChild(fd int, name string) (int, unix.Errno) {
+	if s.kernel.openat2 {
+		return s.kernel.openBeneath(fd, name)
+	}
+	child, errno := s.kernel.open(fd, name)
+	if errno != 0 {
+		return child, errno
+	}
 	var found inode
-	if errno = s.kernel.status(fd, &found); errno == 0 && !s.onSameMount(&found) {
+	if errno = s.kernel.status(child, &found); errno == 0 && !s.onSameMount(&found) {
 		errno = errAcross
 	}
 	if errno != 0 {
-		_ = unix.Close(fd)
-		return errno
+		_ = unix.Close(child)
 	}
-	d.fd = fd
-	return 0
+	return child, errno
 }
 
 func (s *descriptors) onSameMount(n *inode) bool {

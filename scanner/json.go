@@ -9,7 +9,7 @@ import (
 // jsonEncoder writes JSON for people and programs: indented, ASCII only. A byte of a file's name that is not UTF-8
 // becomes a lone surrogate, \udc80 to \udcff, as Python's json.dumps(os.fsdecode(name)) writes it.
 type jsonEncoder struct {
-	out   []byte
+	outlet
 	state []bool // for each open map or list: it has a member
 	keyed bool   // a key stands before what comes next
 }
@@ -61,6 +61,7 @@ func (e *jsonEncoder) beginList(int) { e.begin('[') }
 func (e *jsonEncoder) endList()      { e.end(']') }
 
 func (e *jsonEncoder) key(name string) {
+	e.pass()
 	e.member()
 	e.quote(name)
 	e.out = append(e.out, ": "...)

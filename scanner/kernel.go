@@ -37,8 +37,9 @@ type kernel struct {
 	// raw calls tell Go's scheduler nothing, which saves a tenth of the CPU time. A call that blocks then holds up
 	// the whole program, so they are for local disks only.
 	raw bool
-	// statx is missing before Linux 4.11, and forbidden by some sandboxes.
-	statx bool
+	// statx is missing before Linux 4.11, openat2 before 5.6, and some sandboxes forbid them.
+	statx   bool
+	openat2 bool
 }
 
 const (
@@ -48,10 +49,15 @@ const (
 	blockBytes    = 512 // the unit of st_blocks, whatever the file system's own block is
 )
 
-// probe finds out whether statx works here, on any open descriptor.
+// probe finds out what works here, on any open directory.
 func (k *kernel) probe(fd int) {
 	var answer unix.Statx_t
 	k.statx = unix.Statx(fd, "", unix.AT_EMPTY_PATH, statMask, &answer) == nil
+	again, errno := k.openBeneath(fd, ".")
+	if errno == 0 {
+		_ = unix.Close(again)
+	}
+	k.openat2 = errno == 0
 }
 
 // status fills in what is known of an open descriptor.
@@ -139,14 +145,25 @@ func (n *inode) fromStat(answer *unix.Stat_t) {
 	}
 }
 
-// open opens a directory below another one; it never opens anything else, and never follows a link.
+// open opens a directory by its name in another one, or by a path; it never opens anything else, and follows no link
+// at the end.
 func (k *kernel) open(fd int, name string) (int, unix.Errno) {
 	for {
 		child, err := unix.Openat(fd, name, openDirectory, 0)
-		if err == unix.EINTR {
-			continue
+		if err != unix.EINTR {
+			return child, errnoOf(err)
 		}
-		return child, errnoOf(err)
+	}
+}
+
+// openBeneath is open where the kernel itself refuses to cross a mount, even one that came just now; see openat2(2).
+func (k *kernel) openBeneath(fd int, name string) (int, unix.Errno) {
+	how := unix.OpenHow{Flags: openDirectory, Resolve: unix.RESOLVE_NO_XDEV | unix.RESOLVE_NO_SYMLINKS}
+	for {
+		child, err := unix.Openat2(fd, name, &how)
+		if err != unix.EINTR && err != unix.EAGAIN {
+			return child, errnoOf(err)
+		}
 	}
 }
 
@@ -173,20 +190,18 @@ func (k *kernel) list(fd int, into []byte) (int, unix.Errno) {
 const (
 	direntLength = 16
 	direntName   = 19
+	direntAlign  = 8 // entries are padded to this with NUL bytes, of which there is at least one
 )
 
 // nextEntry cuts the first entry off what getdents64 has given. The name ends with a NUL byte, which is not part of
 // what is returned but follows it in memory.
 func nextEntry(data []byte) (name, rest []byte) {
 	length := int(binary.NativeEndian.Uint16(data[direntLength:]))
-	name = data[direntName:length]
-	for i, char := range name {
-		if char == 0 {
-			name = name[:i]
-			break
-		}
+	end := max(direntName, length-direntAlign)
+	for data[end] != 0 {
+		end++
 	}
-	return name, data[length:]
+	return data[direntName:end], data[length:]
 }
 
 func isDots(name []byte) bool {

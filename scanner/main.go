@@ -66,14 +66,13 @@ func work(o options) error {
 	quiet := showProgress(s)
 	s.run()
 	quiet()
-	debug.SetGCPercent(-1) // a worker that hangs could never be stopped for it
 	return write(s.document(), o.format, out)
 }
 
 // tune sets Go's scheduler and memory up for threads that spend their time in the kernel.
 func tune(threads int) {
 	runtime.GOMAXPROCS(threads + 1) // one for timers, signals and progress
-	debug.SetGCPercent(50)          // there is little garbage; the heap stays near what is in use
+	debug.SetGCPercent(100)         // there is little garbage: the heap stays near what is in use
 }
 
 // openRoot opens PATH and looks at what it lies on.
@@ -172,9 +171,11 @@ func write(d *document, as format, out *stream) error {
 	case asStream:
 		err = out.document(d)
 	case asJSON:
-		e := &jsonEncoder{}
+		e := &jsonEncoder{outlet: outlet{to: os.Stdout}}
 		d.encode(e)
-		_, err = os.Stdout.Write(append(e.out, '\n'))
+		e.out = append(e.out, '\n')
+		e.flush()
+		err = e.err
 	default:
 		err = summarize(os.Stdout, d)
 	}

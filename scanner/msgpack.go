@@ -8,7 +8,7 @@ import (
 // packEncoder writes MessagePack, each value in its shortest form. Source: the MessagePack specification,
 // https://github.com/msgpack/msgpack/blob/master/spec.md.
 type packEncoder struct {
-	out []byte
+	outlet
 }
 
 func (e *packEncoder) head(fixed byte, fixedMost int, code8, code16, code32 byte, length int) {
@@ -28,7 +28,11 @@ func (e *packEncoder) beginMap(members int)  { e.head(0x80, 15, 0, 0xde, 0xdf, m
 func (e *packEncoder) endMap()               {}
 func (e *packEncoder) beginList(members int) { e.head(0x90, 15, 0, 0xdc, 0xdd, members) }
 func (e *packEncoder) endList()              {}
-func (e *packEncoder) key(name string)       { e.text(name) }
+
+func (e *packEncoder) key(name string) {
+	e.pass()
+	e.text(name)
+}
 
 func (e *packEncoder) text(value string) {
 	e.head(0xa0, 31, 0xd9, 0xda, 0xdb, len(value))

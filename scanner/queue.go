@@ -1,6 +1,9 @@
 package main
 
-import "sync"
+import (
+	"sync"
+	"sync/atomic"
+)
 
 // A task is a directory to read, or to go on reading, or a part of what was read of it.
 type task struct {
@@ -16,9 +19,9 @@ type queue struct {
 	changed sync.Cond
 	tasks   []task
 	working int
-	waiting int
-	shared  int // tasks that were offered and not yet taken
-	limit   int // of these
+	waiting atomic.Int32 // workers that have nothing to do
+	shared  int          // tasks that were offered and not yet taken
+	limit   int          // of these
 	closed  bool
 }
 
@@ -53,8 +56,11 @@ func (q *queue) offer(t task) bool {
 	return true
 }
 
+// hungry says whether somebody waits for work that is not there.
+func (q *queue) hungry() bool { return q.waiting.Load() > 0 }
+
 func (q *queue) wake(tasks int) {
-	for range min(tasks, q.waiting) {
+	for range min(tasks, int(q.waiting.Load())) {
 		q.changed.Signal()
 	}
 }
@@ -68,9 +74,9 @@ func (q *queue) take(w *worker) (task, bool) {
 			q.changed.Broadcast()
 			return task{}, false
 		}
-		q.waiting++
+		q.waiting.Add(1)
 		q.changed.Wait()
-		q.waiting--
+		q.waiting.Add(-1)
 	}
 	last := len(q.tasks) - 1
 	t := q.tasks[last]

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"runtime/debug"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -215,6 +216,7 @@ func (s *scan) run() {
 // abandon goes on without the workers that hang in a system call, and does what they would do: nothing is read any
 // more, so only the directories that wait have to be completed.
 func (s *scan) abandon() {
+	debug.SetGCPercent(-1) // the collector would wait for a worker that hangs in a raw system call
 	for _, w := range s.workers {
 		w.mu.Lock()
 		w.abandoned = true

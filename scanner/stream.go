@@ -127,15 +127,28 @@ func (s *stream) progress(p *progress, elapsed time.Duration) {
 	s.write()
 }
 
-// document writes the last frame.
+// document writes the last frame. It may be long, so it is encoded twice: to know its length, and to write it.
 func (s *stream) document(d *document) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.writeRows()
-	s.begin("document", 1+documentKeys)
-	d.encodeMembers(&s.frame)
-	s.write()
-	return s.err
+	if s.err != nil {
+		return s.err
+	}
+	counted := &packEncoder{outlet{to: io.Discard}}
+	d.encodeFrame(counted)
+	written := &packEncoder{outlet{to: s.out}}
+	written.out = binary.BigEndian.AppendUint32(nil, uint32(counted.passed))
+	d.encodeFrame(written)
+	return written.err
+}
+
+func (d *document) encodeFrame(e *packEncoder) {
+	e.beginMap(1 + documentKeys)
+	e.key("kind")
+	e.text("document")
+	d.encodeMembers(e)
+	e.flush()
 }
 
 func (s *stream) begin(kind string, members int) {

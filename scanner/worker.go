@@ -172,21 +172,25 @@ func (w *worker) handOn(d *directory) bool {
 	return false
 }
 
-// entries counts what was read of a directory; what is more than a chunk, others may take.
+// entries counts what was read of a directory. Whenever others have nothing to do, they get all but a chunk of it.
 func (w *worker) entries(d *directory, b *buffer, part []byte) {
 	for len(part) > 0 {
-		left := part
-		for count := 0; len(left) > 0 && count < w.chunk; count++ {
-			_, left = nextEntry(left)
+		mine := part
+		if w.scan.queue.hungry() {
+			if rest := skipEntries(part, w.chunk); len(rest) > 0 && w.share(d, b, rest) {
+				mine = part[:len(part)-len(rest)]
+			}
 		}
-		mine := part[:len(part)-len(left)]
-		part = left
-		if len(left) > 0 && w.share(d, b, left) {
-			part = nil
-		}
-		w.look(d, mine)
+		part = w.look(d, mine)
 		w.settle(d)
 	}
+}
+
+func skipEntries(part []byte, count int) []byte {
+	for ; count > 0 && len(part) > 0; count-- {
+		_, part = nextEntry(part)
+	}
+	return part
 }
 
 func (w *worker) share(d *directory, b *buffer, part []byte) bool {
@@ -202,19 +206,19 @@ func (w *worker) share(d *directory, b *buffer, part []byte) bool {
 	return false
 }
 
-// look asks the kernel about each entry.
-func (w *worker) look(d *directory, part []byte) {
+// look asks the kernel about each entry of a chunk, and returns what follows that.
+func (w *worker) look(d *directory, part []byte) []byte {
 	s := w.scan
 	var name []byte
 	var node inode
-	for len(part) > 0 {
+	for count := 0; len(part) > 0 && count < w.chunk; count++ {
 		name, part = nextEntry(part)
 		if isDots(name) || (d.parent == nil && s.skipped(name)) {
 			continue
 		}
 		s.pace.wait()
 		if s.stopped.Load() {
-			return
+			return nil
 		}
 		if errno := s.kernel.entry(d.fd, &name[0], &node); errno != 0 {
 			s.failures.entry(errno, d, name)
@@ -227,6 +231,7 @@ func (w *worker) look(d *directory, part []byte) {
 		w.batch.entries++
 		w.count(d, name, &node)
 	}
+	return part
 }
 
 func (w *worker) count(d *directory, name []byte, node *inode) {
