@@ -1,7 +1,8 @@
 """Collectors, each a folder here. They are found by looking, not by a list.
 
 A folder with ``collector.py`` is a collector; the module defines ``COLLECTOR``. A folder with ``cli.py`` gives the
-command ``dkm NAME``; the module defines ``cli``, a click group. One with ``tables.py`` keeps records in the store; the
+command ``dkm NAME``; the module defines ``cli``, a click group. One with ``earlier.py`` answers to the names of earlier
+tools; the module defines ``COMMANDS``, click commands by name. One with ``tables.py`` keeps records in the store; the
 module defines ``COMPONENT``. docs/collectors.md shows how one is made.
 """
 
@@ -94,6 +95,17 @@ def command(name: str) -> "click.Group":
     """
     group: click.Group = _attribute(name, "cli", "cli")
     return group
+
+
+def earlier_commands() -> "dict[str, click.Command]":
+    """The commands that earlier tools had, by their names in ``DIR/bin``; one whose module is broken stops no other."""
+    found: dict[str, click.Command] = {}
+    for name in _folders_with("earlier.py"):
+        try:
+            found.update(_attribute(name, "earlier", "COMMANDS"))
+        except CollectorError as error:
+            _log.warning("%s", error)
+    return found
 
 
 def components() -> "list[Component]":

@@ -151,6 +151,23 @@ cli.add_command(show_services)
 cli.add_command(show_collectors)
 
 
+@cli.command(
+    "earlier",
+    hidden=True,
+    add_help_option=False,
+    context_settings={"ignore_unknown_options": True, "allow_interspersed_args": False},
+)
+@click.argument("name")
+@click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
+@click.pass_obj
+def run_earlier(installation: Installation, name: str, arguments: tuple[str, ...]) -> None:
+    """Do what a command of an earlier tool does; DIR/bin/NAME calls it."""
+    command = collectors.earlier_commands().get(name)
+    if command is None:
+        raise click.UsageError(f"no collector answers to {printable(name)!r}")
+    command.main(list(arguments), prog_name=name, obj=installation)
+
+
 @cli.command("help", hidden=True)
 @click.pass_context
 def show_help(context: click.Context) -> None:
