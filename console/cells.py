@@ -5,7 +5,7 @@ column              shown as
 ==================  ==========================================================
 ``Moment``          ``2026-11-23 18:25:19``, UTC; ``never`` where there is none
 ``..._seconds``     a duration: ``3 d 4 h``, ``12.5 s``
-``..._bytes``       ``1.5 KiB``; ``..._bytes_per_second`` with ``/s``
+``..._bytes``       ``1.5 KiB``, as ``bytes`` alone; ``..._bytes_per_second`` with ``/s``
 ``..._percent``     ``12.5 %``
 other numbers       ``1,234``; right-aligned, as all numbers are
 bytes               a file name: what is not UTF-8, controls and overrides are escaped
@@ -106,7 +106,7 @@ def _number(column: Column, value: float, href: str | None) -> Cell:
 def _written(name: str, value: float) -> str:
     if name.endswith("_bytes_per_second"):
         return f"{size(value)}/s"
-    if name.endswith("_bytes"):
+    if name == "bytes" or name.endswith("_bytes"):
         return size(value)
     if name.endswith("_percent"):
         return f"{value:.1f} %"

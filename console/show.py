@@ -9,7 +9,7 @@ from starlette.responses import HTMLResponse
 from console import access
 from console.state import state_of
 from dkumonitor.accounts import sessions
-from dkumonitor.views import Sources
+from dkumonitor.views import Parameters, Sources
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -17,8 +17,11 @@ if TYPE_CHECKING:
     from starlette.requests import Request
 
 
-def sources(request: Request) -> Sources:
-    """What a view may read for this request."""
+_NO_PARAMETERS = Parameters()
+
+
+def sources(request: Request, parameters: Parameters = _NO_PARAMETERS) -> Sources:
+    """What a view may read for this request, and of what."""
     state = state_of(request)
     return Sources(
         installation=state.installation,
@@ -26,6 +29,7 @@ def sources(request: Request) -> Sources:
         carbonapi=state.carbonapi,
         viewer=access.identity_of(request).viewer,
         now_seconds=state.clock(),
+        parameters=parameters,
     )
 
 
