@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import os
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
@@ -21,7 +22,7 @@ from dkumonitor.text import printable
 from dkumonitor.views import Listing
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
     from starlette.requests import Request
     from starlette.responses import Response
@@ -99,14 +100,20 @@ def templates(version: str) -> jinja2.Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    made.filters |= {
+    filters: dict[str, Callable[..., str]] = {
         "duration": cells.duration,
         "moment": cells.moment,
+        "path_text": _path_text,
         "printable": printable,
         "size": size,
     }
+    made.filters |= filters
     made.globals |= {"version": version, "static": lambda name: f"/static/{name}?v={version}"}
     return made
+
+
+def _path_text(path: bytes) -> str:
+    return printable(os.fsdecode(path))
 
 
 def _page(collector: str, declared: Page) -> Declared:

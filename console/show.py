@@ -39,7 +39,7 @@ def show(
     """A page from a template that extends ``base.html``.
 
     It is given, beside the context: ``viewer`` (None where nobody is signed in), ``menu``, ``path``, ``csrf``,
-    ``theme``, ``message``, ``version``, ``names_until_seconds`` and ``may(role)``.
+    ``theme``, ``message``, ``banners()``, ``version``, ``names_until_seconds`` and ``may(role)``.
     """
     state = state_of(request)
     identity: access.Identity | None = getattr(request.state, "identity", None)
@@ -52,6 +52,7 @@ def show(
         "csrf": session.csrf if session else "",
         "theme": session.theme if session else "auto",
         "message": _message(request, session),
+        "banners": lambda: state.banners.of(viewer.role) if viewer else [],
         "names_until_seconds": session.names_until_seconds if session and viewer and viewer.sees_names else 0,
         "host": state.installation.host,
         "may": lambda role: viewer is not None and viewer.role.may(role),

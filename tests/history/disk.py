@@ -1,4 +1,4 @@
-"""400 days of disk use: three trees, their nightly and hourly runs thinned by age, people and paths with names that hurt.
+"""400 days of disk use: three trees, nightly and hourly runs, those of old thinned; people and paths with hard names.
 
 What is laid is made as :class:`Scan`, so that tests compare what is shown with what was found and not with what was
 stored.
@@ -221,9 +221,7 @@ def _directories(
             name = b"%s-%d" % (PARTS[number % len(PARTS)].encode(), number // len(PARTS))
             share = weight / sum(weights) * 0.97
             parts.append(Directory(path=b"%s/%s" % (home, name), depth=3, uid=user.uid, **_part(user, share)))
-    rolled = [
-        Directory(path=name, depth=1, uid=0, **_part(_summed(members), 1)) for name, members in projects.items()
-    ]
+    rolled = [Directory(path=name, depth=1, uid=0, **_part(_summed(members), 1)) for name, members in projects.items()]
     listed = [Directory(path=b"", depth=0, uid=0, **_part(totals, 1)), *rolled, *parts]
     return listed[: max(count, 1 + len(rolled))], below
 
@@ -280,22 +278,19 @@ def lay_disk(store: Store, laid: DiskHistory) -> None:
         for tree in laid.trees:
             tasks.add(connection, tree.task, laid.now_seconds)
             for started, seen in laid.quick_runs(tree):
-                _run(connection, tree.task, "quick", started, seen.used_percent, runs.of_file_system(seen), 1)
+                _run(connection, tree.task, "quick", started, runs.of_file_system(seen))
             for started, scan in laid.full_runs(tree):
                 _full_run(connection, tree.task, started, scan)
         _plans(connection, laid)
 
 
 def _full_run(connection: Connection, task: Task, started: int, scan: Scan) -> None:
-    percent = scan.filesystem.used_percent
-    number = _run(connection, task, "full", started, percent, runs.of_scan(scan), int(scan.seconds))
+    number = _run(connection, task, "full", started, runs.of_scan(scan))
     for table, rows in runs._tables_of(scan):
         insert_rows(connection, table, ({"run_id": number, **row} for row in rows))
 
 
-def _run(
-    connection: Connection, task: Task, kind: str, started: int, percent: float, values: dict[str, Any], seconds: int
-) -> int:
+def _run(connection: Connection, task: Task, kind: str, started: int, values: dict[str, Any]) -> int:
     partial = bool(values.get("partial"))
     row = {
         "task": task.name,
@@ -303,11 +298,11 @@ def _run(
         "path": task.path,
         "kind": kind,
         "state": (runs.State.PARTIAL if partial else runs.State.DONE).value,
-        "level": runs.level_of(task, percent).value,
+        "level": runs.level_of(task, values["used_percent"]).value,
         "detail": "12 directories could not be read" if partial else "",
         "started_seconds": started,
         "alive_seconds": started,
-        "ended_seconds": started + seconds,
+        "ended_seconds": started + 1 + int(values.get("scan_seconds", 0)),
         "partial": False,
         **values,
     }

@@ -27,9 +27,14 @@ def directories(run: int | None = None, directory: int | None = None, *, task: s
     return _address("directories", task=task, run=run, directory=directory, by=by)
 
 
-def runs(task: str = "") -> str:
+def old(task: str = "") -> str:
+    """The page of what is old."""
+    return _address("old", task=task)
+
+
+def runs(task: str = "", kind: str = "") -> str:
     """The page of runs."""
-    return _address("runs", task=task)
+    return _address("runs", task=task, kind=kind)
 
 
 def run(number: int) -> str:
@@ -37,9 +42,9 @@ def run(number: int) -> str:
     return _address("run", run=number)
 
 
-def difference(before: str | int = "", after: str | int = "", task: str = "") -> str:
+def difference(before: str | int = "", after: str | int = "", *, task: str = "", kind: str = "") -> str:
     """The page of what differs between two runs."""
-    return _address("difference", task=task, before=before, after=after)
+    return _address("difference", task=task, before=before, after=after, kind=kind)
 
 
 def plans(task: str = "") -> str:

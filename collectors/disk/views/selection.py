@@ -65,9 +65,10 @@ def newest_runs(connection: Connection, task: str) -> list[Run]:
     Raises:
         NoSuchError: there is neither such a task nor a run of one.
     """
-    names = [task] if task else [one.name for one in tasks.every(connection)]
+    known = [one.name for one in tasks.every(connection)]
+    names = [task] if task.isascii() and task else known if not task else []  # no other text is a task's name
     found = [run for name in names if (run := _newest(connection, name)) is not None]
-    if task and not found and not _is_task(connection, task):
+    if task and not found and task not in known:
         raise NoSuchError(f"there is no task {task!r}", "`dkm disk task list` names those there are")
     return found
 
@@ -135,14 +136,20 @@ def recent(connection: Connection, task: str, most: int) -> list[Run]:
 
 def _told(connection: Connection, text: str, choice: PairChoice) -> Run:
     """A run by its number or by a date."""
-    if text.isdigit() and text.isascii() and len(text) <= NUMBER_DIGITS:
-        return run_numbered(connection, int(text))
+    number = number_of(text)
+    if number is not None:
+        return run_numbered(connection, number)
     by = int(moment_of(text))
     task = choice.task or _only(newest_runs(connection, "")).task
     found = _newest(connection, task, by - 1)
     if found is None:
         raise NoSuchError(f"no full run of {task!r} had begun by {text}", "See `dkm disk view history`")
     return found
+
+
+def number_of(text: str) -> int | None:
+    """A run's number; None where the text is something else."""
+    return int(text) if text.isascii() and text.isdigit() and len(text) <= NUMBER_DIGITS else None
 
 
 def moment_of(text: str) -> float:
@@ -166,10 +173,6 @@ def _only(found: list[Run]) -> Run:
         names = ", ".join(run.task for run in found[:10])
         raise QuestionError("it is not said of which task", f"Name one of {names}")
     return found[0]
-
-
-def _is_task(connection: Connection, name: str) -> bool:
-    return any(one.name == name for one in tasks.every(connection))
 
 
 def _newest(connection: Connection, task: str, by_seconds: int | None = None) -> Run | None:
