@@ -101,6 +101,7 @@ def templates(version: str) -> jinja2.Environment:
         lstrip_blocks=True,
     )
     filters: dict[str, Callable[..., str]] = {
+        "about": cells.about,
         "duration": cells.duration,
         "moment": cells.moment,
         "path_text": _path_text,

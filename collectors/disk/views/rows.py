@@ -22,48 +22,48 @@ class UserRow(msgspec.Struct, frozen=True, kw_only=True):
         growth_from_seconds: when that run was.
     """
 
-    run_id: int
     task: str
-    host: str
-    uid: int
     login: str
     real_name: str | None
+    allocated_bytes: int
+    disk_percent: float | None
+    old_percent: float
+    growth_bytes: int | None
     files: int
+    apparent_bytes: int
+    old_bytes: int
+    old_files: int
     directories: int
     other: int
-    apparent_bytes: int
-    allocated_bytes: int
-    old_files: int
-    old_bytes: int
-    old_percent: float
-    disk_percent: float | None
     mean_age_seconds: float
-    growth_bytes: int | None
     growth_from_seconds: Moment | None
+    host: str
+    uid: int
+    run_id: int
 
 
 class UserRunRow(msgspec.Struct, frozen=True, kw_only=True):
     """What one user owned, by one full run."""
 
-    run_id: int
     task: str
-    host: str
-    path: bytes
     started_seconds: Moment
-    uid: int
-    login: str
-    real_name: str | None
+    allocated_bytes: int
+    disk_percent: float | None
+    old_percent: float
     files: int
+    apparent_bytes: int
+    old_bytes: int
+    old_files: int
     directories: int
     other: int
-    apparent_bytes: int
-    allocated_bytes: int
-    old_files: int
-    old_bytes: int
-    old_percent: float
-    disk_percent: float | None
     mean_age_seconds: float
     partial: bool
+    login: str
+    real_name: str | None
+    host: str
+    path: bytes
+    uid: int
+    run_id: int
 
 
 class SystemRow(msgspec.Struct, frozen=True, kw_only=True):
@@ -116,40 +116,58 @@ class DirectoryRow(msgspec.Struct, frozen=True, kw_only=True):
         listed: how many directories below it are listed.
     """
 
-    run_id: int
-    number: int
     path: bytes
-    depth: int
-    uid: int
     login: str
+    allocated_bytes: int
+    share_percent: float | None
+    old_percent: float
     files: int
+    apparent_bytes: int
+    old_bytes: int
+    old_files: int
     directories: int
     other: int
-    apparent_bytes: int
-    allocated_bytes: int
-    old_files: int
-    old_bytes: int
-    old_percent: float
-    share_percent: float | None
     listed: int
+    depth: int
+    uid: int
+    number: int
+    run_id: int
+
+
+class PlaceRow(msgspec.Struct, frozen=True, kw_only=True):
+    """What is one user's of a directory with all that is below it; ``share_percent`` of what the directory takes."""
+
+    path: bytes
+    login: str
+    allocated_bytes: int
+    share_percent: float | None
+    old_percent: float
+    files: int
+    apparent_bytes: int
+    old_bytes: int
+    old_files: int
+    depth: int
+    uid: int
+    number: int
+    run_id: int
 
 
 class OldRow(msgspec.Struct, frozen=True, kw_only=True):
     """A user, or a directory below the tree, with what is old of it; a user has no path and no number."""
 
-    run_id: int
-    task: str
-    host: str
     kind: str
-    uid: int
     login: str
     path: bytes | None
-    number: int | None
-    files: int
-    apparent_bytes: int
-    old_files: int
     old_bytes: int
     old_percent: float
+    old_files: int
+    files: int
+    apparent_bytes: int
+    task: str
+    host: str
+    uid: int
+    number: int | None
+    run_id: int
 
 
 class RunRow(msgspec.Struct, frozen=True):
@@ -192,7 +210,6 @@ class DifferenceRow(msgspec.Struct, frozen=True, kw_only=True):
     """
 
     kind: str
-    uid: int
     login: str
     path: bytes | None
     change: str
@@ -204,6 +221,7 @@ class DifferenceRow(msgspec.Struct, frozen=True, kw_only=True):
     after_files: int
     before_old_bytes: int
     after_old_bytes: int
+    uid: int
 
 
 class AgeRow(msgspec.Struct, frozen=True, kw_only=True):
@@ -230,12 +248,12 @@ class TopFileRow(msgspec.Struct, frozen=True, kw_only=True):
     """One of the largest files of a run."""
 
     path: bytes
-    uid: int
     login: str
-    apparent_bytes: int
     allocated_bytes: int
+    apparent_bytes: int
     atime_seconds: Moment
     mtime_seconds: Moment
+    uid: int
 
 
 class ErrorRow(msgspec.Struct, frozen=True, kw_only=True):
@@ -270,9 +288,9 @@ class PlanRow(msgspec.Struct, frozen=True):
 class PlanUserRow(msgspec.Struct, frozen=True, kw_only=True):
     """What of one user a plan holds."""
 
-    plan: str
-    uid: int
     login: str
     real_name: str | None
     files: int
     bytes: int
+    uid: int
+    plan: str

@@ -11,7 +11,7 @@ from collectors.disk import tables, tasks
 from collectors.disk.views.choices import RunChoice, TaskChoice, UserChoice, UserRunChoice
 from collectors.disk.views.directories import percent
 from collectors.disk.views.owners import Owners
-from collectors.disk.views.rows import DirectoryRow, UserRow, UserRunRow
+from collectors.disk.views.rows import PlaceRow, UserRow, UserRunRow
 from collectors.disk.views.selection import Run, ended, newest_runs, run_numbered, run_of, week_before
 from dkumonitor.errors import NoSuchError
 from dkumonitor.views import answer_rows
@@ -121,7 +121,7 @@ def ask_user_runs(sources: Sources, question: Question) -> Answer:
         return answer_rows(user_runs(connection, sources.viewer, sources.of(UserChoice)), question)
 
 
-def places(connection: Connection, viewer: Viewer, choice: UserRunChoice) -> list[DirectoryRow]:
+def places(connection: Connection, viewer: Viewer, choice: UserRunChoice) -> list[PlaceRow]:
     """The directories of a full run in which a user owns something, with what is that user's of each."""
     run = run_of(connection, choice)
     owner = Owners(connection, viewer).of(run.host, [choice.uid])[choice.uid]
@@ -134,16 +134,13 @@ def places(connection: Connection, viewer: Viewer, choice: UserRunChoice) -> lis
         .order_by(mine.allocated_bytes.desc(), d.number)
     )
     return [
-        DirectoryRow(
+        PlaceRow(
             run_id=run.id,
             **{name: row[name] for name in ("number", "path", "depth", *names)},
             uid=choice.uid,
             login=owner.login,
-            directories=0,
-            other=0,
             old_percent=percent(row["old_bytes"], row["apparent_bytes"]) or 0.0,
             share_percent=percent(row["allocated_bytes"], row["whole"]),
-            listed=0,
         )
         for row in connection.execute(wanted).mappings()
     ]
