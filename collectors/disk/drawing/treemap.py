@@ -35,7 +35,7 @@ class Form(NamedTuple):
     most: int
 
 
-FORMS = (Form("wide", 960, 460, 48), Form("narrow", 360, 420, 20))
+FORMS = (Form("desktop", 960, 460, 48), Form("phone", 360, 420, 20))
 
 
 class Tile(msgspec.Struct, frozen=True):
