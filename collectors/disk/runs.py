@@ -13,7 +13,7 @@ import sqlalchemy as sa
 
 from collectors.disk import tables
 from collectors.disk.errors import ScanError
-from collectors.disk.facts import FileSystem, Sums
+from collectors.disk.facts import FileSystem
 from dkumonitor.store.engine import insert_rows
 
 if TYPE_CHECKING:
@@ -269,29 +269,36 @@ def _busy(task: str) -> ScanError:
 
 
 class Seen(msgspec.Struct, frozen=True):
-    """When a task was last looked at: the start of its last run of each kind, and how the last one that ended was."""
+    """When a task was last looked at.
+
+    Attributes:
+        quick_seconds: when its last quick run began, however it ended; None where there was none.
+        full_seconds: the same of full runs.
+        level: how full the file system was at the last run that ended well.
+        scan_seconds: how long the last full run's scan took.
+    """
 
     quick_seconds: int | None
     full_seconds: int | None
     level: Level
+    scan_seconds: float | None
 
 
 def last_seen(connection: Connection, task: str) -> Seen:
     """When a task was last looked at. A run that failed counts: it is tried again when the next is due."""
-    newest = dict(
-        connection.execute(
-            sa.select(tables.runs.c.kind, sa.func.max(tables.runs.c.started_seconds))
-            .where(tables.runs.c.task == task)
-            .group_by(tables.runs.c.kind)
-        )
-        .tuples()
-        .all()
+    table = tables.runs
+    began = sa.select(table.c.kind, sa.func.max(table.c.started_seconds)).where(table.c.task == task)
+    newest = dict(connection.execute(began.group_by(table.c.kind)).tuples().all())
+    ended = sa.and_(table.c.task == task, table.c.state.in_([State.DONE.value, State.PARTIAL.value]))
+    latest = (table.c.started_seconds.desc(), table.c.id.desc())
+    level = connection.scalar(sa.select(table.c.level).where(ended).order_by(*latest).limit(1))
+    scanned = sa.select(table.c.scan_seconds).where(ended, table.c.kind == "full").order_by(*latest)
+    return Seen(
+        newest.get("quick"),
+        newest.get("full"),
+        Level(level) if level else Level.OK,
+        connection.scalar(scanned.limit(1)),
     )
-    ended = sa.select(tables.runs.c.level).where(
-        tables.runs.c.task == task, tables.runs.c.state.in_([State.DONE.value, State.PARTIAL.value])
-    )
-    level = connection.scalar(ended.order_by(tables.runs.c.started_seconds.desc(), tables.runs.c.id.desc()).limit(1))
-    return Seen(newest.get("quick"), newest.get("full"), Level(level) if level else Level.OK)
 
 
 def newest_full(connection: Connection, task: str) -> int | None:
@@ -309,6 +316,8 @@ def newest_full(connection: Connection, task: str) -> int | None:
     return found
 
 
-def sums_of(row: Mapping[str, Any]) -> Sums:
-    """The sums in a row of a table that has them."""
-    return Sums(**{name: row[name] or 0 for name in Sums.__struct_fields__})
+def newest_entries(connection: Connection, task: str) -> int | None:
+    """How many entries the newest full run looked at; None where there was none."""
+    full = newest_full(connection, task)
+    entries: int | None = connection.scalar(sa.select(tables.runs.c.entries).where(tables.runs.c.id == full))
+    return entries
