@@ -3,6 +3,7 @@
 import click
 
 from collectors.disk.cli_exempt import exempt
+from collectors.disk.cli_plan import plan
 from collectors.disk.cli_run import run
 from collectors.disk.cli_task import task
 
@@ -18,5 +19,5 @@ def cli() -> None:
     """  # noqa: D301  \b is click's
 
 
-for command in (task, exempt, run):
+for command in (task, exempt, run, plan):
     cli.add_command(command)

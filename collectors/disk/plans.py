@@ -207,6 +207,18 @@ def change(connection: Connection, plan_id: str, values: Mapping[str, Any]) -> N
     connection.execute(sa.update(tables.plans).where(tables.plans.c.id == plan_id).values(dict(values)))
 
 
+def discard(connection: Connection, plan_id: str, now_seconds: float) -> None:
+    """Give a plan up.
+
+    Raises:
+        PlanError: there is no such plan, or it is done already.
+    """
+    if find(connection, plan_id).state not in OPEN:
+        raise PlanError(f"the plan {plan_id} is not open any more", "See `dkm disk plan list --open`")
+    values = {"state": State.DISCARDED.value, "ended_seconds": int(now_seconds), "detail": "discarded by a person"}
+    change(connection, plan_id, values)
+
+
 def find(connection: Connection, plan_id: str) -> Plan:
     """The plan of a name.
 
