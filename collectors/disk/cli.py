@@ -5,6 +5,7 @@ import click
 from collectors.disk.cli_exempt import exempt
 from collectors.disk.cli_plan import plan
 from collectors.disk.cli_run import run
+from collectors.disk.cli_settings import import_settings
 from collectors.disk.cli_task import task
 
 
@@ -19,5 +20,5 @@ def cli() -> None:
     """  # noqa: D301  \b is click's
 
 
-for command in (task, exempt, run, plan):
+for command in (task, exempt, run, plan, import_settings):
     cli.add_command(command)

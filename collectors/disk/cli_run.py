@@ -92,7 +92,7 @@ def run_quick(installation: Installation, task: str | None, form: Form) -> None:
       dkm disk run quick scratch
       0 * * * *  DIR/bin/dkm disk run quick      a line for cron, where the collectors do not run
     """  # noqa: D301  \b is click's
-    _run(installation, task, form, "quick")
+    run_tasks(installation, task, form, "quick")
 
 
 @run.command("full")
@@ -108,10 +108,14 @@ def run_full(installation: Installation, task: str | None, form: Form) -> None:
       dkm disk run full scratch --json
       0 2 * * *  DIR/bin/dkm disk run full       a line for cron, where the collectors do not run
     """  # noqa: D301  \b is click's
-    _run(installation, task, form, "full")
+    run_tasks(installation, task, form, "full")
 
 
-def _run(installation: Installation, name: str | None, form: Form, kind: runs.Kind) -> None:
+def run_tasks(installation: Installation, name: str | None, form: Form, kind: runs.Kind) -> None:
+    """Run the task of a name, or all that are enabled on this host, one after the other, and show how they went.
+
+    One that fails stops no other; the command then ends with the exit code of the first that did.
+    """
     with open_checked(installation, [COMPONENT]) as store:
         failed: list[DiskError] = []
         rows = []
