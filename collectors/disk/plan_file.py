@@ -262,7 +262,7 @@ class PlanReader:
     def _decode(self, frame: bytes, wanted: type[T]) -> T:
         try:
             return msgspec.msgpack.decode(frame, type=wanted)
-        except msgspec.MsgspecError:
+        except (msgspec.MsgspecError, UnicodeDecodeError):
             raise self._damaged() from None
 
     def _damaged(self) -> PlanError:

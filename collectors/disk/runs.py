@@ -288,7 +288,7 @@ def last_seen(connection: Connection, task: str) -> Seen:
     """When a task was last looked at. A run that failed counts: it is tried again when the next is due."""
     table = tables.runs
     began = sa.select(table.c.kind, sa.func.max(table.c.started_seconds)).where(table.c.task == task)
-    newest = dict(connection.execute(began.group_by(table.c.kind)).tuples().all())
+    newest = {row.kind: row[1] for row in connection.execute(began.group_by(table.c.kind))}
     ended = sa.and_(table.c.task == task, table.c.state.in_([State.DONE.value, State.PARTIAL.value]))
     latest = (table.c.started_seconds.desc(), table.c.id.desc())
     level = connection.scalar(sa.select(table.c.level).where(ended).order_by(*latest).limit(1))
