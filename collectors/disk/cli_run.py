@@ -166,7 +166,8 @@ def _outcomes(installation: Installation, store: Store, task: Task, kind: runs.K
 
 def _expected(store: Store, task: Task) -> int | None:
     with store.reading() as connection:
-        return runs.newest_entries(connection, task.name)
+        scanned = runs.newest_ended(connection, task.name, "full")
+    return None if scanned is None else scanned["entries"]
 
 
 def _row(outcome: Outcome) -> OutcomeRow:

@@ -11,22 +11,23 @@ if TYPE_CHECKING:
     from collectors.disk.work import Bench, Outcome
 
 
-def look_where_due(bench: Bench, task: Task) -> Outcome | None:
-    """Look at a file system where that is due, and scan where the look asks for it."""
-    seen = _seen(bench, task)
-    if not due.quick_is_due(task, seen, bench.wall()) or due.full_is_due(task, seen, bench.wall()):
-        return None
-    looked = work.quick(bench, task)
-    if not due.warning_scan_is_due(task, seen, looked.level, bench.wall()):
-        return looked
-    return scan_and_follow(bench, task)
+def look_where_due(bench: Bench, task: Task) -> bool:
+    """Look at a file system where that is due; whether it was."""
+    if not due.quick_is_due(task, _seen(bench, task), bench.wall()):
+        return False
+    work.quick(bench, task)
+    return True
 
 
-def scan_where_due(bench: Bench, task: Task) -> Outcome | None:
-    """Scan a tree where the nightly scan is due."""
-    if not due.full_is_due(task, _seen(bench, task), bench.wall()):
-        return None
-    return scan_and_follow(bench, task)
+def scan_where_due(bench: Bench, task: Task) -> bool:
+    """Scan a tree where its hour has come, or a look found the file system too full; whether it was."""
+    seen, now_seconds = _seen(bench, task), bench.wall()
+    if seen.is_running or not (
+        due.full_is_due(task, seen, now_seconds) or due.warning_scan_is_due(task, seen, now_seconds)
+    ):
+        return False
+    scan_and_follow(bench, task)
+    return True
 
 
 def scan_and_follow(bench: Bench, task: Task) -> Outcome:
@@ -36,4 +37,4 @@ def scan_and_follow(bench: Bench, task: Task) -> Outcome:
 
 def _seen(bench: Bench, task: Task) -> runs.Seen:
     with bench.store.reading() as connection:
-        return runs.last_seen(connection, task.name)
+        return runs.last_seen(connection, task.name, bench.wall())

@@ -1,7 +1,7 @@
 from pathlib import Path
 
 from collectors import disk
-from collectors.disk.collector import METRICS, DiskSettings
+from collectors.disk.collector import METRICS, SCANS, DiskSettings
 from tests.readme_tables import table
 
 assert disk.__file__ is not None
@@ -10,6 +10,8 @@ README = (Path(disk.__file__).parent / "README.md").read_text()
 
 def test_the_readme_lists_exactly_the_declared_metrics() -> None:
     assert table(README, "metric") == [[metric.name, metric.unit, metric.summary] for metric in METRICS]
+    scans = [[metric.name, metric.unit, metric.summary] for metric in SCANS.metrics]
+    assert table(README, "metric of `disk_scan`") == scans
 
 
 def test_the_readme_lists_exactly_the_settings() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from datetime import datetime
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -23,10 +24,8 @@ def _local_time(monkeypatch: pytest.MonkeyPatch) -> None:
     time.tzset()
 
 
-def seen(
-    quick: float | None = None, full: float | None = None, level: Level = Level.OK, scan: float | None = None
-) -> Seen:
-    return Seen(None if quick is None else int(quick), None if full is None else int(full), level, scan)
+def seen(quick: float | None = None, full: float | None = None, **values: Any) -> Seen:
+    return Seen(None if quick is None else int(quick), None if full is None else int(full), **values)
 
 
 @pytest.mark.parametrize(
@@ -37,6 +36,7 @@ def seen(
         (a_task(), seen(quick=NOON - HOUR + 1), False),
         (a_task(), seen(full=NOON - 60), False),
         (a_task(quick_minutes=0), seen(), False),
+        (a_task(), seen(is_running=True), False),
         (a_task(), seen(quick=NOON + 2 * HOUR), True),  # a clock that went back
     ],
 )
@@ -66,18 +66,22 @@ def test_the_hour_is_found_on_days_of_23_and_25_hours() -> None:
         assert (found.day, found.hour in (2, 3)) == (day.day, True)
 
 
+OK, WARNING, CRITICAL = Level.OK, Level.WARNING, Level.CRITICAL
+
+
 @pytest.mark.parametrize(
-    ("last", "level", "wanted"),
+    ("last", "wanted"),
     [
-        (seen(full=NOON - 10), Level.OK, False),
-        (seen(), Level.WARNING, True),
-        (seen(full=NOON - 10, level=Level.OK), Level.WARNING, True),
-        (seen(full=NOON - 10, level=Level.WARNING), Level.CRITICAL, True),
-        (seen(full=NOON - 10, level=Level.WARNING), Level.WARNING, False),
-        (seen(full=NOON - HOUR, level=Level.WARNING, scan=60), Level.WARNING, True),
-        (seen(full=NOON - HOUR, level=Level.WARNING, scan=HOUR), Level.WARNING, False),
-        (seen(full=NOON - 20 * HOUR, level=Level.WARNING, scan=HOUR), Level.WARNING, True),
+        (seen(full=NOON - HOUR), False),
+        (seen(level=WARNING), True),
+        (seen(full=NOON - HOUR, level=WARNING, full_level=OK), True),
+        (seen(full=NOON - HOUR, level=CRITICAL, full_level=WARNING), True),
+        (seen(full=NOON - 60, level=CRITICAL, full_level=WARNING), False),  # it may have failed
+        (seen(full=NOON - HOUR + 1, level=WARNING, full_level=WARNING, scan_seconds=60.0), False),
+        (seen(full=NOON - HOUR, level=WARNING, full_level=WARNING, scan_seconds=60.0), True),
+        (seen(full=NOON - HOUR, level=WARNING, full_level=WARNING, scan_seconds=HOUR), False),
+        (seen(full=NOON - 20 * HOUR, level=WARNING, full_level=WARNING, scan_seconds=HOUR), True),
     ],
 )
-def test_a_warning_brings_a_scan_but_scans_never_fill_the_day(last: Seen, level: Level, *, wanted: bool) -> None:
-    assert due.warning_scan_is_due(a_task(), last, level, NOON) is wanted
+def test_a_warning_brings_a_scan_but_scans_never_fill_the_day(last: Seen, *, wanted: bool) -> None:
+    assert due.warning_scan_is_due(a_task(), last, NOON) is wanted

@@ -139,8 +139,7 @@ def test_what_a_run_found_goes_with_it(store: Store) -> None:
 
 def test_the_newest_runs_are_found(store: Store) -> None:
     with store.reading() as connection:
-        assert runs.last_seen(connection, "scratch") == runs.Seen(None, None, Level.OK, None)
-        assert (runs.newest_full(connection, "scratch"), runs.newest_entries(connection, "scratch")) == (None, None)
+        assert runs.last_seen(connection, "scratch", NOW_SECONDS) == runs.Seen()
     for at, kind, state, level in (
         (0, "full", State.DONE, Level.WARNING),
         (10, "quick", State.DONE, Level.CRITICAL),
@@ -150,6 +149,18 @@ def test_the_newest_runs_are_found(store: Store) -> None:
         values = runs.of_scan(a_scan()) if kind == "full" else {}
         runs.end(store, number, state, NOW_SECONDS + at + 1, level=level, values=values)
     with store.reading() as connection:
-        seen = runs.last_seen(connection, "scratch")
-        assert seen == runs.Seen(NOW_SECONDS + 10, NOW_SECONDS + 20, Level.CRITICAL, 12.5)
-        assert (runs.newest_full(connection, "scratch"), runs.newest_entries(connection, "scratch")) == (1, 100)
+        seen = runs.last_seen(connection, "scratch", NOW_SECONDS + 30)
+        scanned = runs.newest_ended(connection, "scratch", "full")
+    assert seen == runs.Seen(
+        quick_seconds=NOW_SECONDS + 10,
+        full_seconds=NOW_SECONDS + 20,
+        is_running=False,
+        level=Level.CRITICAL,
+        full_level=Level.WARNING,
+        scan_seconds=12.5,
+    )
+    assert scanned is not None
+    assert (scanned["id"], scanned["entries"]) == (1, 100)
+    runs.begin(store, a_task(), "quick", NOW_SECONDS + 30)
+    with store.reading() as connection:
+        assert runs.last_seen(connection, "scratch", NOW_SECONDS + 31).is_running
