@@ -24,9 +24,7 @@ from collectors.disk.views.rows import SystemRow
 from collectors.disk.views.selection import run_of
 from dkumonitor.accounts.roles import Role
 from dkumonitor.render import Form, form_options, render
-from dkumonitor.store.components import core_components
-from dkumonitor.store.engine import open_store
-from dkumonitor.store.migrations import check
+from dkumonitor.store.migrations import open_checked
 from dkumonitor.views import Question, Sources, Viewer
 
 if TYPE_CHECKING:
@@ -60,7 +58,7 @@ def _common(command: F) -> F:
 
 
 def _list(installation: Installation, listing: Listing, parameters: Parameters, form: Form, limit: int) -> None:
-    with opened(installation) as store:
+    with open_checked(installation, [COMPONENT]) as store:
         _write(_sources(installation, store, parameters), listing, form, limit)
 
 
@@ -70,17 +68,6 @@ def _write(sources: Sources, listing: Listing, form: Form, limit: int) -> None:
 
 def _sources(installation: Installation, store: Store, parameters: Parameters) -> Sources:
     return Sources(installation, store, None, ME, time.time(), parameters)
-
-
-def opened(installation: Installation) -> Store:
-    """The store, with the tables of people and of disk use as this release needs them."""
-    store = open_store(installation)
-    try:
-        check(store, [*core_components(), COMPONENT])
-    except BaseException:
-        store.close()
-        raise
-    return store
 
 
 @view.command()
@@ -141,7 +128,7 @@ def system(installation: Installation, form: Form, limit: int, *, system: str) -
       dkm disk view system scratch
       dkm disk view system atlas --json
     """  # noqa: D301  \b is click's
-    with opened(installation) as store:
+    with open_checked(installation, [COMPONENT]) as store:
         sources = _sources(installation, store, TaskChoice(task=system))
         found = cast("Sequence[SystemRow]", listings.SYSTEMS.of(sources, Question(limit=ALL_ROWS)).rows)
         if form is Form.TABLE:
@@ -171,7 +158,7 @@ def dirs(installation: Installation, form: Form, limit: int, *, directory: str, 
       dkm disk view dirs projects/genome --task scratch
       dkm disk view dirs /scratch/projects --run 4711 --json
     """  # noqa: D301  \b is click's
-    with opened(installation) as store:
+    with open_checked(installation, [COMPONENT]) as store:
         number = None
         if directory:
             with store.reading() as connection:

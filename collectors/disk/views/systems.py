@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 import sqlalchemy as sa
 
 from collectors.disk import tables, tasks
+from collectors.disk.runs import newest_ended
 from collectors.disk.views.choices import TaskChoice
 from collectors.disk.views.rows import SystemRow
 from collectors.disk.views.selection import DAY_SECONDS, ended
@@ -16,7 +17,9 @@ from dkumonitor.overview.fit import Slope, seconds_to_full, slope_between, trend
 from dkumonitor.views import answer_rows
 
 if TYPE_CHECKING:
-    from sqlalchemy import Connection, RowMapping
+    from collections.abc import Mapping
+
+    from sqlalchemy import Connection
 
     from collectors.disk.tasks import Task
     from dkumonitor.views import Answer, Question, Sources
@@ -61,10 +64,9 @@ def _rank(level: str) -> int:
 
 
 def _system(connection: Connection, task: Task, now_seconds: float) -> SystemRow:
-    newest = {kind: _newest(connection, task.name, kind) for kind in ("quick", "full")}
-    full = newest["full"]
-    told = [row for row in newest.values() if row is not None and row["used_percent"] is not None]
-    system = max(told, key=lambda row: (row["started_seconds"], row["id"]), default=None)
+    system = newest_ended(connection, task.name)
+    quick = newest_ended(connection, task.name, "quick")
+    full = newest_ended(connection, task.name, "full")
     until = (
         Fullness(None, None, None, "too early to say") if system is None else fullness(connection, system, now_seconds)
     )
@@ -85,16 +87,9 @@ def _system(connection: Connection, task: Task, now_seconds: float) -> SystemRow
         usage_warning_percent=task.usage_warning_percent,
         usage_critical_percent=task.usage_critical_percent,
         last_full_seconds=None if full is None else full["started_seconds"],
-        last_quick_seconds=newest["quick"]["started_seconds"] if newest["quick"] is not None else None,
+        last_quick_seconds=None if quick is None else quick["started_seconds"],
         run_id=None if full is None else full["id"],
     )
-
-
-def _newest(connection: Connection, task: str, kind: str) -> RowMapping | None:
-    c = tables.runs.c
-    names = ("id", "task", "level", "started_seconds", "partial", *_SYSTEM, *_TREE)
-    wanted = sa.select(*(c[name] for name in names)).where(c.task == task, ended(kind))
-    return connection.execute(wanted.order_by(c.started_seconds.desc(), c.id.desc()).limit(1)).mappings().first()
 
 
 def _users(connection: Connection, run_id: int) -> int:
@@ -112,7 +107,7 @@ def use(connection: Connection, task: str, since_seconds: float) -> list[tuple[f
     return [(float(at), float(used)) for at, used in found.items()]
 
 
-def fullness(connection: Connection, system: RowMapping, now_seconds: float) -> Fullness:
+def fullness(connection: Connection, system: Mapping[str, Any], now_seconds: float) -> Fullness:
     """When the file system of a run is full, by the runs of the last two weeks.
 
     No number stands where it would say nothing: too few runs, no growth, growth that may be none, or not within a year.
