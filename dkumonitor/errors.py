@@ -11,7 +11,9 @@
     ├── ServiceError         8  a program of the installation does not answer
     ├── AccessError          9  the caller may not control this installation
     ├── StoreError          10  the database cannot be used, or has the wrong schema
-    └── PeopleError         11  a list of people cannot be read
+    ├── PeopleError         11  a list of people cannot be read
+    ├── NoSuchError         13  what was asked for by its name or number is not there
+    └── QuestionError       14  a listing cannot be asked that
 
 2 is kept for wrong usage (click, getopt). Other packages derive their own from DkmError and take a code above 11:
 :mod:`dkumonitor.accounts.errors` has 20.
@@ -89,3 +91,15 @@ class PeopleError(DkmError):
     """A feed of people (a CSV file, a directory server) cannot be read as such."""
 
     exit_code = 11
+
+
+class NoSuchError(DkmError):
+    """What was asked for by its name or number is not there."""
+
+    exit_code = 13
+
+
+class QuestionError(DkmError):
+    """A listing or a page cannot be asked that: two parameters do not go together, or one says nothing."""
+
+    exit_code = 14
