@@ -125,11 +125,10 @@ class _Work:
 
     def _send_all(self, due: list[Envelope]) -> None:
         breaks = 0
-        left = iter(due)
+        left = iter(sorted(due, key=lambda one: one.attempts))  # what breaks every connection holds up no other
         while breaks < BREAKS_MAX and self._has_time():
             try:
                 with Session(self._settings, self._password_file) as session:
-                    self._server(failures=0, pause_seconds=0, detail="")
                     self._send_over(session, left)
                     return
             except BrokenError:
@@ -159,6 +158,8 @@ class _Work:
             except (BrokenError, ServerError) as error:
                 self._later(envelope, str(error))
                 raise
+            if self._state.server_failures:
+                self._server(failures=0, pause_seconds=0, detail="")
             if answer.is_taken:
                 self._end(envelope, Fate.SENT, answer.detail)
             elif answer.is_final:

@@ -28,6 +28,7 @@ PASSWORD_MAX_BYTES = 4096
 _PERMANENT = 500
 _CLOSING = 421  # "service not available, closing transmission channel"
 _SAID_MAX = 200
+_LATE = "no whole answer in time"
 _HOST_NAME = re.compile(r"[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)+\Z")
 
 
@@ -71,9 +72,12 @@ class _Replies:
         while b"\n" not in self._buffer:
             left_seconds = self._deadline - self._monotonic()
             if left_seconds <= 0:
-                raise TimeoutError("no whole answer in time")
+                raise ServerError(_LATE)
             self._socket.settimeout(left_seconds)
-            got = self._socket.recv(4096)
+            try:
+                got = self._socket.recv(4096)
+            except TimeoutError:
+                raise ServerError(_LATE) from None
             if not got:
                 break
             self._buffer += got
@@ -218,7 +222,7 @@ def _told(error: Exception) -> str:
     if isinstance(error, UnicodeError):
         return "login or password hold what is no ASCII, which it cannot be told"
     if isinstance(error, TimeoutError):
-        return "no answer in time"
+        return _LATE
     return printable(str(error))[:_SAID_MAX] or type(error).__name__
 
 
