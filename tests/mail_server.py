@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import ssl
 import threading
@@ -11,7 +12,6 @@ from typing import TYPE_CHECKING, Any
 
 from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import AuthResult
-
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -38,8 +38,7 @@ class Received:
 class MailServer:
     """A server on loopback. What it took is in `received`; `answer` decides on each recipient (empty takes it).
 
-    A message to an address that begins with `hold-before` or `hold-after` is held, before or after it is taken, until
-    the client is gone.
+    :meth:`hold_after` makes it hold a message, before or after it is taken, until `release` is set.
     """
 
     port: int
@@ -48,17 +47,21 @@ class MailServer:
     held: threading.Event = field(default_factory=threading.Event)
     release: threading.Event = field(default_factory=threading.Event)
     sessions: int = 0
-    hold: str = ""
+    _hold: tuple[int, str] | None = None
+
+    def hold_after(self, count: int, when: str) -> None:
+        """Hold the message after so many were taken in all: `before` it is taken (it never is), or `after` that."""
+        self._hold = (count, when)
 
     async def handle_EHLO(  # noqa: N802  aiosmtpd's
-        self, server: SMTP, session: Session, envelope: Envelope, hostname: str, responses: list[str]
+        self, _server: SMTP, session: Session, _envelope: Envelope, hostname: str, responses: list[str]
     ) -> list[str]:
         session.host_name = hostname
         self.sessions += 1
         return responses
 
     async def handle_RCPT(  # noqa: N802  aiosmtpd's
-        self, server: SMTP, session: Session, envelope: Envelope, address: str, rcpt_options: list[str]
+        self, _server: SMTP, _session: Session, envelope: Envelope, address: str, _options: list[str]
     ) -> str:
         refusal = self.answer(address)
         if refusal:
@@ -66,27 +69,28 @@ class MailServer:
         envelope.rcpt_tos.append(address)
         return "250 OK"
 
-    async def handle_DATA(self, server: SMTP, session: Session, envelope: Envelope) -> str:  # noqa: N802  aiosmtpd's
-        import asyncio  # noqa: PLC0415  only here
-
-        hold, self.hold = self.hold, ""
-        if hold == "before":
-            self.held.set()
-            while not self.release.is_set():
-                await asyncio.sleep(0.01)
+    async def handle_DATA(self, server: SMTP, _session: Session, envelope: Envelope) -> str:  # noqa: N802  aiosmtpd's
+        held = ""
+        if self._hold is not None and len(self.received) >= self._hold[0]:
+            held, self._hold = self._hold[1], None
+        if held == "before":
+            await self._wait()
             return "451 stopped"
         assert isinstance(envelope.original_content, bytes)
+        assert server.transport is not None
         for recipient in envelope.rcpt_tos:
             is_secret = server.transport.get_extra_info("sslcontext") is not None
             self.received.append(Received(envelope.mail_from or "", recipient, envelope.original_content, is_secret))
-        if hold == "after":
-            self.held.set()
-            while not self.release.is_set():
-                await asyncio.sleep(0.01)
+        if held == "after":
+            await self._wait()
         return "250 taken"
 
+    async def _wait(self) -> None:
+        self.held.set()
+        await asyncio.to_thread(self.release.wait, HOLD_SECONDS)
 
-def authenticate(server: SMTP, session: Session, envelope: Envelope, mechanism: str, auth_data: Any) -> AuthResult:
+
+def authenticate(_server: SMTP, _session: Session, _envelope: Envelope, _mechanism: str, auth_data: Any) -> AuthResult:
     good = (auth_data.login, auth_data.password) == (LOGIN.encode(), PASSWORD.encode())
     return AuthResult(success=good, handled=False)
 
@@ -121,7 +125,7 @@ GREETING = b"220 hello\r\n"
 EHLO = b"250 hello\r\n"
 
 
-def _silent(connection: socket, over: threading.Event) -> None:
+def _silent(_connection: socket, over: threading.Event) -> None:
     over.wait(HOLD_SECONDS)
 
 
@@ -141,25 +145,25 @@ def _endless_reply(connection: socket, over: threading.Event) -> None:
         connection.sendall(b"220-again and again and again and again and again\r\n" * 1000)
 
 
-def _nonsense(connection: socket, over: threading.Event) -> None:
+def _nonsense(connection: socket, _over: threading.Event) -> None:
     connection.sendall(b"\x00\xff\x1b[31m no number here\r\n")
 
 
-def _hangs_up(connection: socket, over: threading.Event) -> None:
+def _hangs_up(_connection: socket, _over: threading.Event) -> None:
     """Says nothing, and closes."""
 
 
-def _refuses_all(connection: socket, over: threading.Event) -> None:
+def _refuses_all(connection: socket, _over: threading.Event) -> None:
     connection.sendall(b"554 \x1b[31mnot you\r\nX-Injected: 1\r\n")
 
 
-def _refuses_sender(connection: socket, over: threading.Event) -> None:
+def _refuses_sender(connection: socket, _over: threading.Event) -> None:
     connection.sendall(GREETING)
     for line in connection.makefile("rb"):
         connection.sendall(b"550 we do not like you\r\n" if line.upper().startswith(b"MAIL") else EHLO)
 
 
-def _breaks_in_data(connection: socket, over: threading.Event) -> None:
+def _breaks_in_data(connection: socket, _over: threading.Event) -> None:
     connection.sendall(GREETING)
     for line in connection.makefile("rb"):
         if line.upper().startswith(b"DATA"):

@@ -45,7 +45,12 @@ def installation(tmp_path: Path) -> Installation:
 
 
 def settings(port: int, **changes: Any) -> MailSettings:
-    plain = {"server": "localhost", "port": port, "from_address": "dkm@example.org", "timeout_seconds": 10}
+    plain: dict[str, Any] = {
+        "server": "localhost",
+        "port": port,
+        "from_address": "dkm@example.org",
+        "timeout_seconds": 10,
+    }
     return MailSettings(**(plain | changes))
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import stat
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -69,7 +70,7 @@ def test_a_recipient_that_is_refused_for_now_is_tried_ever_more_seldom_and_given
             now += 60 if now < NOW_SECONDS + 3600 else 3600
         assert done == Drained(0, 1, 0, "")
     assert tries[:6] == [0, 60, 180, 420, 900, 1860]
-    assert max(later - earlier for earlier, later in zip(tries, tries[1:], strict=False)) <= LONGEST_PAUSE_SECONDS
+    assert max(later - earlier for earlier, later in itertools.pairwise(tries)) <= LONGEST_PAUSE_SECONDS
     assert tries[-2] <= GIVEN_UP_SECONDS < tries[-1] <= GIVEN_UP_SECONDS + LONGEST_PAUSE_SECONDS
     [(ended, fate)] = spool.ended("test")
     assert (fate, ended.detail) == (Fate.FAILED, "given up after 5 days: 452 full")
@@ -94,9 +95,7 @@ def test_with_the_server_down_all_waits_and_is_sent_later(installation: Installa
     assert (spool.state.server_failures, spool.state.server_detail) == (0, "")
 
 
-def test_with_the_server_down_for_five_days_mail_is_given_up_and_counted(
-    installation: Installation, port: int
-) -> None:
+def test_with_the_server_down_for_five_days_mail_is_given_up_and_counted(installation: Installation, port: int) -> None:
     spooled(installation, "old", "ann@x.org")
     spool = spooled(installation, "new", "ben@x.org", created_seconds=NOW_SECONDS + 86400)
     done = drain(installation, settings(port), NOW_SECONDS + GIVEN_UP_SECONDS + 1)
