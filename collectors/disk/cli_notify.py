@@ -15,11 +15,12 @@ from collectors.disk.errors import TaskError
 from collectors.disk.notices import NoticeRow
 from collectors.disk.notify import drafts, message_of
 from collectors.disk.notify import notify as write_to_all
+from collectors.disk.tables import COMPONENT
 from dkumonitor.accounts.roles import Role
 from dkumonitor.errors import MailError
 from dkumonitor.render import Form, form_options, render
-from dkumonitor.store.engine import open_store
-from dkumonitor.store.migrations import check
+from dkumonitor.store.components import core_components
+from dkumonitor.store.migrations import open_checked
 from dkumonitor.text import printable
 from dkumonitor.views import Question, Sources, Viewer
 
@@ -52,7 +53,7 @@ def notify(installation: Installation, task: str, form: Form, shown_uid: int | N
       dkm disk notify scratch
     """  # noqa: D301  \b is click's
     settings = collectors.load_settings(collectors.discover(), installation, os.environ).mail
-    with _opened(installation) as store:
+    with open_checked(installation, [*core_components(), COMPONENT]) as store:
         with store.reading() as connection:
             occasion = occasions.newest(connection, tasks.find(connection, task))
         if shown_uid is not None:
@@ -83,7 +84,7 @@ def show_notices(installation: Installation, form: Form, search: str) -> None:
       dkm disk notices
       dkm disk notices --search alice --json
     """  # noqa: D301  \b is click's
-    with _opened(installation) as store:
+    with open_checked(installation, [*core_components(), COMPONENT]) as store:
         viewer = Viewer("dkm", Role.ADMIN, sees_names=True)  # whoever may call dkm may read the store's file
         sources = Sources(installation, store, None, viewer, time.time())
         answer = notices.LISTING.of(sources, Question(search=search, limit=MANY))
@@ -99,13 +100,3 @@ def _show(store: Store, installation: Installation, settings: MailSettings, occa
         f"the newest full run of {occasion.task.name!r} has nothing to tell uid {uid}",
         f"`dkm disk notify {occasion.task.name} --dry-run` shows whom it concerns",
     )
-
-
-def _opened(installation: Installation) -> Store:
-    store = open_store(installation)
-    try:
-        check(store, collectors.components())
-    except BaseException:
-        store.close()
-        raise
-    return store

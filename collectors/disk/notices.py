@@ -47,7 +47,7 @@ class Reference(msgspec.Struct, frozen=True):
     created_seconds: int
 
 
-class NoticeRow(msgspec.Struct, frozen=True, kw_only=True):
+class NoticeRow(msgspec.Struct, frozen=True):
     """One mail to one person, or why there was none.
 
     Attributes:

@@ -13,6 +13,7 @@ from collectors.disk.letters import Letters, Written
 from collectors.disk.notices import TOPIC, NoticeRow, Reference, State
 from collectors.disk.warnings import Told, decide
 from dkumonitor.errors import MailError
+from dkumonitor.mail.drain import drain
 from dkumonitor.mail.message import Letter, compose
 from dkumonitor.mail.settings import is_address
 from dkumonitor.mail.spool import Envelope, spool_of
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from collectors.disk.errors import LetterError
     from collectors.disk.warnings import Occasion
     from dkumonitor.installation import Installation
+    from dkumonitor.mail.drain import Drained
     from dkumonitor.mail.settings import MailSettings
     from dkumonitor.store.engine import Store
     from dkumonitor.store.people import Person
@@ -112,6 +114,19 @@ def drafts(
         _log.warning("%s", error)
     if errors is not None:
         errors.update(letters.errors)
+
+
+def deliver(store: Store, installation: Installation, settings: MailSettings, now_seconds: float) -> Drained:
+    """Send what waits, for as long as a minute, and note in the store what has become of it. For every run.
+
+    Raises:
+        MailError: the spool cannot be used, or a file that the settings name cannot be read.
+        StoreError: the store cannot be used; what was sent is noted later.
+    """
+    try:
+        return drain(installation, settings, now_seconds)
+    finally:
+        notices.settle(store, spool_of(installation, settings.spool_max_bytes), now_seconds)
 
 
 def _is_person(uid: int, person: Person | None) -> bool:

@@ -26,15 +26,14 @@ def newest(connection: Connection, task: Task) -> Occasion:
     Raises:
         TaskError: no full run has ended well yet.
     """
-    run_id = runs.newest_full(connection, task.name)
-    if run_id is None:
+    row = runs.newest_ended(connection, task.name, "full")
+    if row is None:
         raise TaskError(f"no full run of {task.name!r} has ended well yet", f"`dkm disk run full {task.name}`")
-    row = connection.execute(sa.select(tables.runs).where(tables.runs.c.id == run_id)).mappings().one()
-    scan = _scan(connection, run_id, dict(row))
+    scan = _scan(connection, row)
     opened = plans.every(connection, task=task.name, states=plans.OPEN)
     return Occasion(
         task=task,
-        run_id=run_id,
+        run_id=row["id"],
         scan=scan,
         level=runs.level_of(task, scan.filesystem.used_percent),
         planned=tuple(planned(connection, plan) for plan in opened),
@@ -50,8 +49,9 @@ def planned(connection: Connection, plan: Plan) -> Planned:
     )
 
 
-def _scan(connection: Connection, run_id: int, row: Mapping[str, Any]) -> Scan:
+def _scan(connection: Connection, row: Mapping[str, Any]) -> Scan:
     """As much of the scan as mails need."""
+    run_id = row["id"]
 
     def found(table: sa.Table, names: tuple[str, ...]) -> list[Mapping[str, Any]]:
         wanted = sa.select(*(table.c[name] for name in names)).where(table.c.run_id == run_id)
@@ -70,7 +70,6 @@ def _scan(connection: Connection, run_id: int, row: Mapping[str, Any]) -> Scan:
         old_days=row["old_file_days"] or 0,
         age_by="",
         partial=row["partial"],
-        totals=runs.sums_of(row),
         filesystem=FileSystem(
             total_bytes=row["total_bytes"] or 0,
             free_bytes=(row["total_bytes"] or 0) - (row["used_bytes"] or 0),

@@ -1,4 +1,4 @@
-"""Mail is never lost, and sent twice only where a kill leaves no choice. Every test proves itself on broken variants."""
+"""Mail is never lost, and sent twice only where a kill leaves no choice. Tests prove themselves on broken variants."""
 
 from __future__ import annotations
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from collectors.disk.facts import DirectoryUser, FileSystem, Scan, Sums, TopFile, User
+from collectors.disk.facts import Directory, DirectoryUser, FileSystem, Scan, TopFile, User
 from collectors.disk.runs import Level
 from collectors.disk.tasks import GIB, Task
 from collectors.disk.warnings import Done, Occasion, Planned
@@ -42,7 +42,6 @@ def scan(*users: User, used_percent: float = 85.0, **changes: Any) -> Scan:
         "old_days": 90,
         "age_by": "newest",
         "partial": False,
-        "totals": Sums(),
         "filesystem": FileSystem(total_bytes=total_bytes, free_bytes=free_bytes, available_bytes=free_bytes),
         "users": users,
     }
@@ -68,14 +67,16 @@ def large(path: bytes, uid: int, size_gib: float, unused_days: int = 100) -> Top
 
 def of_ann(uid: int = 1001) -> dict[str, Any]:
     """Where the files of one user lie, for :func:`scan`."""
+    users = (
+        below(b"", uid, 5230, 212.0),
+        below(b"ann", uid, 5000, 200.0),
+        below(b"ann/climate", uid, 4000, 150.0),
+        below(b"ann/climate/run 7", uid, 1200, 90.0),
+        below(b"shared/weights", uid, 230, 12.0),
+    )
     return {
-        "directory_users": (
-            below(b"", uid, 5230, 212.0),
-            below(b"ann", uid, 5000, 200.0),
-            below(b"ann/climate", uid, 4000, 150.0),
-            below(b"ann/climate/run 7", uid, 1200, 90.0),
-            below(b"shared/weights", uid, 230, 12.0),
-        ),
+        "directories": tuple(Directory(path=one.path, depth=one.path.count(b"/"), uid=uid) for one in users),
+        "directory_users": users,
         "top_files": (
             large(b"ann/climate/run 7/state.nc", uid, 60.5),
             large(b"ann/old.tar", uid, 22.25, 400),

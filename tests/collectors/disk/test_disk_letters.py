@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from collectors.disk import letters
-from collectors.disk.facts import User
+from collectors.disk.facts import FileSystem, User
 from collectors.disk.largest import LINES, Largest
 from collectors.disk.letters import Letters, Written
 from collectors.disk.runs import Level
@@ -177,7 +177,8 @@ FIGURES = st.integers(0, 2**63 - 1)
     used_percent=st.floats(0, 100),
 )
 def test_any_figures_can_be_written(own: User, total_bytes: int, used_percent: float) -> None:
-    found = scan(own, used_percent=used_percent)
+    full = FileSystem(total_bytes=total_bytes, free_bytes=int(total_bytes * (1 - used_percent / 100)))
+    found = scan(own, filesystem=full)
     of = everything("delete")
     mail = written(occasion(found, of.task, Level.CRITICAL, planned=of.planned))
     assert "nan" not in mail.text
