@@ -5,7 +5,6 @@ from __future__ import annotations
 import email
 import email.policy
 import json
-import os
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -21,7 +20,6 @@ from dkumonitor.accounts.roles import Role
 from dkumonitor.mail.settings import MailSettings
 from dkumonitor.mail.spool import spool_of
 from dkumonitor.store import people
-from dkumonitor.store.engine import open_store
 from dkumonitor.store.people import Entry
 from dkumonitor.views import Question, Sources, Viewer
 from tests.collectors.disk.mail_occasion import (
@@ -296,26 +294,3 @@ def test_the_command_writes_and_lists_and_names_broken_templates(scanned: Store,
     assert [(row["uid"], row["state"]) for row in listed] == [(1001, "spooled")]
     assert json.loads(command(installation, "notices", "--search", "nothing", "--json").stdout) == []
     assert scanned.dialect == "sqlite"
-
-
-def test_nobody_is_told_nothing_by_a_kill_between_message_and_notice(
-    store: Store, installation: Installation, port: int, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    of = occasion(scan(user(1001, 5)))
-    keep = notices.keep
-    monkeypatch.setattr(notices, "keep", lambda *_: os._exit(9))
-    if (child := os.fork()) == 0:
-        try:
-            with open_store(installation) as own:
-                tell(own, installation, port, of)
-        finally:
-            os._exit(1)
-    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 9
-    monkeypatch.setattr(notices, "keep", keep)
-    assert spool_of(installation, 2**20).waiting().messages == 1
-    assert kept(store, installation) == []
-    with mail_server(port) as server:
-        assert tell(store, installation, port, of, NOW_SECONDS + 60) == {1001: "spooled"}
-        deliver(store, installation, settings(port), NOW_SECONDS + 60)
-    assert len(server.received) == 2  # once too often, and never not at all
-    assert [row.state for row in kept(store, installation)] == ["sent"]
