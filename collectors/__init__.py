@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from dkumonitor.doctor.findings import Finding
     from dkumonitor.mail.settings import MailSettings
     from dkumonitor.store.migrations import Component
+    from dkumonitor.views import Card
 
 _FOLDER = Path(__file__).parent
 _log = logging.getLogger(__name__)
@@ -79,6 +80,11 @@ def pages() -> "dict[str, ModuleType]":
         except Exception:  # noqa: BLE001  a collector stops no other
             _log.exception("collectors/%s/pages.py cannot be loaded; its pages are not shown", name)
     return found
+
+
+def cards() -> "list[Card]":
+    """What every collector has to say to the overview."""
+    return [card for module in pages().values() for card in getattr(module, "OVERVIEW", ())]
 
 
 def page_folders() -> dict[str, Path]:

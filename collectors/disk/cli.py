@@ -8,6 +8,7 @@ from collectors.disk.cli_plan import plan
 from collectors.disk.cli_run import run
 from collectors.disk.cli_settings import import_settings
 from collectors.disk.cli_task import task
+from collectors.disk.cli_view import view
 
 
 @click.group()
@@ -21,5 +22,5 @@ def cli() -> None:
     """  # noqa: D301  \b is click's
 
 
-for command in (task, exempt, run, plan, notify, show_notices, import_settings):
+for command in (task, exempt, run, view, plan, notify, show_notices, import_settings):
     cli.add_command(command)
