@@ -14,8 +14,8 @@ Tls = Literal["starttls", "implicit", "none"]
 _PORTS: dict[Tls, int] = {"starttls": 587, "implicit": 465, "none": 25}
 _LABEL = r"[A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?"
 _DOMAIN = re.compile(rf"{_LABEL}(\.{_LABEL})*\Z")
-_ATOM = r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+"
-_LOCAL = re.compile(rf"{_ATOM}(\.{_ATOM})*\Z")
+_ATOM = r"[A-Za-z0-9#$&'*+/=?^_`{|}~-]+"  # of RFC 5322, without ! and %, by which old servers send elsewhere
+_LOCAL = re.compile(rf"(?!-){_ATOM}(\.{_ATOM})*\Z")
 _LOCAL_MAX, _ADDRESS_MAX = 64, 254  # RFC 5321, 4.5.3.1
 
 
