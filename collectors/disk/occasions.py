@@ -12,11 +12,11 @@ from collectors.disk.facts import DirectoryUser, FileSystem, Scan, TopFile, User
 from collectors.disk.warnings import Occasion, Planned
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
     from sqlalchemy import Connection
 
-    from collectors.disk.plans import Plan
+    from collectors.disk.plans import Owned, Plan
     from collectors.disk.tasks import Task
 
 
@@ -41,10 +41,15 @@ def newest(connection: Connection, task: Task) -> Occasion:
 
 
 def planned(connection: Connection, plan: Plan) -> Planned:
+    """What a plan of the store holds of each owner."""
+    return planned_of(plan, plans.owners(connection, plan.id))
+
+
+def planned_of(plan: Plan, owned: Iterable[Owned]) -> Planned:
     """What a plan holds of each owner."""
     return Planned(
         action="move" if plan.action == "move" else "delete",
-        users={owned.uid: (owned.files, owned.bytes) for owned in plans.owners(connection, plan.id)},
+        users={one.uid: (one.files, one.bytes) for one in owned},
         due_seconds=plan.due_seconds,
     )
 
