@@ -15,7 +15,6 @@ import collectors
 from dkumonitor.accounts.roles import Role
 from dkumonitor.carbonapi import Carbonapi
 from dkumonitor.doctor.examination import examine
-from dkumonitor.doctor.store import store_check
 from dkumonitor.errors import DkmError
 from dkumonitor.overview.readings import read
 from dkumonitor.overview.rows import FileSystem, Host, Overview, Problem, TopUser
@@ -48,7 +47,7 @@ def show_overview(installation: Installation, *, as_json: bool) -> None:
     address = installation.carbonapi_address
     carbonapi = None if address is None else Carbonapi(address, ANSWER_SECONDS)
     now_seconds = time.time()
-    findings = examine(installation, (store_check(collectors.components),))
+    findings = examine(installation, collectors.checks(connects=False))
     with _opened(installation) as store:
         cards = collectors.cards() if store is not None else []
         sources = Sources(installation, cast("Store", store), carbonapi, ME, now_seconds)

@@ -1,7 +1,7 @@
 package main
 
 import (
-	"bytes"
+	"cmp"
 	"sync"
 	"sync/atomic"
 )
@@ -88,16 +88,11 @@ func comparePaths(a, b *directory) int {
 	for a.parent != b.parent {
 		a, b = a.parent, b.parent
 	}
-	return bytes.Compare([]byte(a.name), []byte(b.name))
+	return cmp.Compare(a.name, b.name)
 }
 
-// compareEntries is comparePaths for entries of directories.
+// compareEntries says which of two entries comes first: the one in the first directory, and in one directory the one
+// with the first name.
 func compareEntries(a *directory, aName string, b *directory, bName string) int {
-	if a == b {
-		return bytes.Compare([]byte(aName), []byte(bName))
-	}
-	// An entry is compared with the name of the other's ancestor beside it: as a child of its directory.
-	left := directory{parent: a, name: aName, depth: a.depth + 1}
-	right := directory{parent: b, name: bName, depth: b.depth + 1}
-	return comparePaths(&left, &right)
+	return cmp.Or(comparePaths(a, b), cmp.Compare(aName, bName))
 }

@@ -19,8 +19,8 @@ type failures struct {
 type failure struct {
 	kind  string
 	count int64
-	dir   *directory
-	name  string // "" where dir itself is the example
+	dir   *directory // where the example lies
+	name  string
 }
 
 // wentAway says whether an error means that the tree changed meanwhile.
@@ -30,7 +30,11 @@ func wentAway(errno unix.Errno) bool {
 
 // directory takes note of a directory that cannot be read.
 func (f *failures) directory(errno unix.Errno, d *directory) {
-	f.note(errno, d, "")
+	if d.parent == nil {
+		f.note(errno, d, "")
+	} else {
+		f.note(errno, d.parent, d.name)
+	}
 	if !wentAway(errno) {
 		f.mu.Lock()
 		f.directories++
@@ -54,28 +58,9 @@ func (f *failures) note(errno unix.Errno, d *directory, name string) {
 		return
 	}
 	known.count++
-	if compareFailures(d, name, known.dir, known.name) < 0 {
+	if compareEntries(d, name, known.dir, known.name) < 0 {
 		known.dir, known.name = d, name
 	}
-}
-
-func compareFailures(a *directory, aName string, b *directory, bName string) int {
-	if aName == "" && bName == "" {
-		return comparePaths(a, b)
-	}
-	if aName == "" {
-		if a.parent == nil {
-			return -1
-		}
-		a, aName = a.parent, a.name
-	}
-	if bName == "" {
-		if b.parent == nil {
-			return 1
-		}
-		b, bName = b.parent, b.name
-	}
-	return compareEntries(a, aName, b, bName)
 }
 
 func (f *failures) sorted() []failure {

@@ -3,8 +3,8 @@ package main
 import "sync"
 
 // links knows the files with several names, so that each counts once: to its owner, as every file, and to the one
-// directory whose path comes first among those that hold a name of it. That is known only when all names were seen,
-// so until then the directory that seems to be it is kept from being complete.
+// directory whose path comes first among those that hold a name of it. That is known only when all names were seen, so
+// until then the directory that seems to be it is kept from being complete.
 //
 // A file is forgotten when its last name was seen; names outside the tree are never seen.
 type links struct {

@@ -3,6 +3,7 @@
 import click
 
 from collectors.disk.cli_exempt import exempt
+from collectors.disk.cli_notify import notify, show_notices
 from collectors.disk.cli_plan import plan
 from collectors.disk.cli_run import run
 from collectors.disk.cli_settings import import_settings
@@ -21,5 +22,5 @@ def cli() -> None:
     """  # noqa: D301  \b is click's
 
 
-for command in (task, exempt, run, view, plan, import_settings):
+for command in (task, exempt, run, view, plan, notify, show_notices, import_settings):
     cli.add_command(command)

@@ -1,11 +1,13 @@
 """The disk collector: looks at file systems and scans trees where a task is due, and sends what was found."""
 
 import logging
+import os
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Annotated
 
 import msgspec
 
+from collectors import discover, load_settings
 from dkumonitor.collector import MIB, Collector, CollectorSettings, Facts, Metric, Run
 from dkumonitor.errors import DkmError
 from dkumonitor.installation import Installation, current
@@ -15,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from collectors.disk.tasks import Task
-    from collectors.disk.work import Bench
+    from dkumonitor.mail.settings import MailSettings
     from dkumonitor.store.engine import Store
 
 _NO_TASK = "no task is enabled on this host; `dkm disk task create` makes one"
@@ -65,7 +67,11 @@ def _own_tasks(installation: Installation) -> "Iterator[tuple[Store, list[Task]]
         yield store, mine
 
 
-def _each(step: "Callable[[Bench, Task], bool]", bench: "Bench", mine: "list[Task]") -> int:
+def _mail(installation: Installation) -> "MailSettings":
+    return load_settings(discover(), installation, os.environ).mail
+
+
+def _each(step: "Callable[[Task], bool]", mine: "list[Task]") -> int:
     """Do a step for every task; how many had something to do. A task that fails stops no other.
 
     Raises:
@@ -74,7 +80,7 @@ def _each(step: "Callable[[Bench, Task], bool]", bench: "Bench", mine: "list[Tas
     done, failed = 0, []
     for task in mine:
         try:
-            done += step(bench, task)
+            done += step(task)
         except DkmError as error:
             _log.warning("%s: %s", task.name, printable(str(error)))
             failed.append(error)
@@ -85,13 +91,15 @@ def _each(step: "Callable[[Bench, Task], bool]", bench: "Bench", mine: "list[Tas
 
 def look_from(installation: Installation, run: Run) -> Facts:
     """One run of ``disk`` for an installation: quick looks where they are due, and the figures of all tasks."""
-    from collectors.disk import follow, series, work  # noqa: PLC0415  the database, as above
+    from collectors.disk import follow, notify, series, work  # noqa: PLC0415  the database, as above
 
     settings: DiskSettings = run.settings
     with _own_tasks(installation) as (store, mine):
         if not mine:
             return Facts(no_data=_NO_TASK)
-        _each(follow.look_where_due, work.Bench.of(installation, store), mine)
+        bench = work.Bench.of(installation, store)
+        _each(lambda task: follow.look_where_due(bench, task), mine)
+        notify.deliver(store, installation, _mail(installation), bench.wall())
         with store.reading() as connection:
             return Facts(points=tuple(series.points(run, connection, mine, installation.host, settings.top_users)))
 
@@ -103,7 +111,8 @@ def scan_from(installation: Installation, run: Run) -> Facts:
     with _own_tasks(installation) as (store, mine):
         if not mine:
             return Facts(no_data=_NO_TASK)
-        done = _each(follow.scan_where_due, work.Bench.of(installation, store), mine)
+        bench, mail = work.Bench.of(installation, store), _mail(installation)
+        done = _each(lambda task: follow.scan_where_due(bench, task, mail), mine)
         return Facts(points=(run.point("scanned", done),))
 
 
