@@ -35,8 +35,8 @@ def form_options(command: F) -> F:
     return command
 
 
-def render(rows: Sequence[msgspec.Struct], row_type: type[msgspec.Struct], form: Form, out: TextIO) -> None:
-    """Write rows.
+def render(rows: Iterable[msgspec.Struct], row_type: type[msgspec.Struct], form: Form, out: TextIO) -> None:
+    """Write rows; JSON and CSV one after the other, so that a million of them need no memory.
 
     Args:
         rows: of ``row_type``, whose fields are the columns; cells are str, bytes (a file name), numbers, bool or None.
@@ -47,13 +47,23 @@ def render(rows: Sequence[msgspec.Struct], row_type: type[msgspec.Struct], form:
         out: where to write.
     """
     columns = row_type.__struct_fields__
-    flat = [plain_row(row) for row in rows]
+    flat = (plain_row(row) for row in rows)
     if form is Form.JSON:
-        out.write(json.dumps(flat, indent=2) + "\n")
+        _write_json(flat, out)
     elif form is Form.CSV:
         write_csv(columns, (row.values() for row in flat), out)
     else:
-        _write_table(columns, flat, out)
+        _write_table(columns, list(flat), out)
+
+
+def _write_json(rows: Iterable[Mapping[str, Any]], out: TextIO) -> None:
+    """As ``json.dumps(rows, indent=2)`` writes a list."""
+    before = "["
+    for row in rows:
+        indented = json.dumps(row, indent=2).replace("\n", "\n  ")
+        out.write(f"{before}\n  {indented}")
+        before = ","
+    out.write("[]\n" if before == "[" else "\n]\n")
 
 
 def write_csv(columns: Sequence[str], rows: Iterable[Iterable[Cell]], out: TextIO) -> None:
