@@ -34,7 +34,8 @@ class Enabled(msgspec.Struct, frozen=True, kw_only=True):
         Raises:
             ConfigurationError: it cannot be used.
         """
-        return load(Path(self.file), spools_of(installation))
+        configuration = load(Path(self.file), spools_of(installation))
+        return msgspec.structs.replace(configuration, spool=Path(self.folder) / configuration.spool)
 
 
 def spools_of(installation: Installation) -> Path:

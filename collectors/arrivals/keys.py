@@ -1,4 +1,4 @@
-"""The keys of the INI file: what each may hold, its default, what it says. The README's table is checked against them."""
+"""The keys of the INI file: what each may hold, its default, what it says. The README is checked against them."""
 
 from __future__ import annotations
 

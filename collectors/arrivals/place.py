@@ -7,7 +7,7 @@ from collections import deque
 from typing import TYPE_CHECKING, NamedTuple
 
 from collectors.arrivals.announcements import Wording, decode, filter_of
-from collectors.arrivals.inotify import ARRIVED, CLOSE_NOWRITE, CLOSE_WRITE, LOST, MOVED_FROM, OPEN
+from collectors.arrivals.inotify import ARRIVED, CLOSE_NOWRITE, CLOSE_WRITE, DELETE_SELF, MOVE_SELF, MOVED_FROM, OPEN
 from collectors.arrivals.protocol import Queue
 
 if TYPE_CHECKING:
@@ -103,7 +103,7 @@ class Place:
     @property
     def mask(self) -> int:
         """What inotify is asked for."""
-        mask = ARRIVED | (LOST & ~0xA000)  # the kernel says UNMOUNT and IGNORED unasked
+        mask = ARRIVED | DELETE_SELF | MOVE_SELF  # the kernel tells the other losses unasked
         if self.watched.recursive:
             mask |= MOVED_FROM
         return mask | (OPEN | CLOSE_WRITE | CLOSE_NOWRITE | MOVED_FROM if self.waits_for_completion else 0)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import math
 import os
 import time
 from typing import TYPE_CHECKING
@@ -23,6 +24,7 @@ FILE_NAME = "status.json"
 STALE_SECONDS = 60.0
 LONGER_THAN_USUAL = 1.5
 USUAL_LEAST_GAPS = 3
+RATE_SECONDS = 60.0
 _HEARTBEAT_SECONDS = 10.0
 _BUSY_SECONDS = 2.0
 _MAX_BYTES = 64 * 1024 * 1024
@@ -37,6 +39,7 @@ class Directory(msgspec.Struct, frozen=True, kw_only=True):
         state: ``watched``, ``polled`` or ``missing``.
         queue: where its events go.
         arrivals: events since the spool was made.
+        arrivals_per_second: of late: smoothed over a minute.
         last_arrival_seconds: when the last came, UTC seconds; None where none has.
         queue_length: events that no consumer has taken; None where Redis has not told.
         oldest_seconds: when the oldest of these was announced, UTC seconds.
@@ -52,6 +55,7 @@ class Directory(msgspec.Struct, frozen=True, kw_only=True):
     state: str
     queue: str
     arrivals: int
+    arrivals_per_second: float
     last_arrival_seconds: Moment | None
     queue_length: int | None
     oldest_seconds: Moment | None
@@ -121,6 +125,7 @@ class Reporter:
         self._started_seconds = wall()
         self._written_seconds = 0.0
         self._last: tuple[object, ...] = ()
+        self._rates: dict[str, _Rate] = {}
 
     def report(self, watcher: Watcher) -> None:
         """Write the status if something happened, and now and then if nothing did."""
@@ -156,11 +161,34 @@ class Reporter:
             listings_waiting=watcher.listings.waiting,
             failures=watcher.link.failures_total,
             unspooled=pusher.unspooled_total,
-            directories=[_directory(watcher, section) for section in watcher.watching.roots],
+            directories=[self._directory(watcher, section, now) for section in watcher.watching.roots],
         )
 
+    def _directory(self, watcher: Watcher, section: str, now: float) -> Directory:
+        place = watcher.watching.roots[section]
+        rate = self._rates.setdefault(section, _Rate(place.tally.arrivals, self._started_seconds))
+        return _told(watcher, section, rate.after(place.tally.arrivals, now))
 
-def _directory(watcher: Watcher, section: str) -> Directory:
+
+class _Rate:
+    """How often something comes, smoothed."""
+
+    def __init__(self, count: int, at_seconds: float) -> None:
+        self._count = count
+        self._at_seconds = at_seconds
+        self._per_second = 0.0
+
+    def after(self, count: int, now: float) -> float:
+        """The rate now that it has come so often."""
+        elapsed_seconds = now - self._at_seconds
+        if elapsed_seconds > 0:
+            share = math.exp(-elapsed_seconds / RATE_SECONDS)
+            self._per_second = share * self._per_second + (1 - share) * (count - self._count) / elapsed_seconds
+            self._count, self._at_seconds = count, now
+        return self._per_second
+
+
+def _told(watcher: Watcher, section: str, arrivals_per_second: float) -> Directory:
     place = watcher.watching.roots[section]
     tally, fill = place.tally, watcher.queues.fills.get(place.watched.queue)
     state = "missing" if place.identity is None else "polled" if place.polled else "watched"
@@ -170,6 +198,7 @@ def _directory(watcher: Watcher, section: str) -> Directory:
         state=state,
         queue=place.watched.queue.encode("utf-8", "backslashreplace").decode(),
         arrivals=tally.arrivals,
+        arrivals_per_second=arrivals_per_second,
         last_arrival_seconds=tally.last_seconds,
         queue_length=fill.length if fill else None,
         oldest_seconds=fill.oldest_seconds if fill else None,
