@@ -40,8 +40,10 @@ class RedisServer:
         """Start it, and wait until it answers."""
         lines = {
             "port": str(self.port), "bind": "127.0.0.1", "dir": str(self.folder), "unixsocket": str(self.socket),
-            "save": '""', "logfile": str(self.folder / "log"), "daemonize": "no", **self.options,
+            "logfile": str(self.folder / "log"), "daemonize": "no", **self.options,
         }  # fmt: skip
+        if self.program == "redis-server":
+            lines["save"] = '""'
         configuration = self.folder / "redis.conf"
         configuration.write_text("".join(f"{name} {value}\n" for name, value in lines.items()))
         self.process = subprocess.Popen(

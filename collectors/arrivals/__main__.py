@@ -84,6 +84,7 @@ def run(configuration: Configuration, spools: Path | None) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, stop)
     signal.signal(signal.SIGHUP, reload)
+    signal.signal(signal.SIGIO, signal.SIG_IGN)  # sent to who has a lease that somebody breaks (settling.is_written)
     _log.info("watches %d directories for %s", len(configuration.directories), configuration.server)
     watcher.run()
 

@@ -207,11 +207,9 @@ def _port(file: Path, shared: Mapping[str, Any]) -> int:
         return 0
     if not shared["redis_server"]:
         raise _error(file, COMMON, "redis_server", "it is missing", "Name the Redis server")
-    try:
-        return int(KEYS["sentinels"].read(f"x:{shared['redis_port']}")[0][1])
-    except ValueError as error:
-        what = f"{error}" if shared["redis_port"] else "it is missing"
-        raise _error(file, COMMON, "redis_port", what, "Name the port of the Redis server") from None
+    if not shared["redis_port"]:
+        raise _error(file, COMMON, "redis_port", "it is missing", "Name the port of the Redis server")
+    return int(shared["redis_port"])
 
 
 def _watched(file: Path, section: str, values: Mapping[str, Any]) -> Watched:

@@ -66,6 +66,10 @@ def _count(text: str) -> int:
     return int(text)
 
 
+def _port_or_none(text: str) -> int:
+    return _port(text) if text else 0
+
+
 def _port(text: str) -> int:
     if not text.isdecimal() or not 0 < int(text) <= _MAX_PORT:
         raise ValueError(f"a port from 1 to {_MAX_PORT} is wanted")
@@ -150,7 +154,7 @@ SHARED = (
         "the name or address of Redis; must be given unless one of the two below is",
         old=True,
     ),
-    Key("redis_port", "", _text, "its port; must be given with `redis_server`", old=True),
+    Key("redis_port", "", _port_or_none, "its port; must be given with `redis_server`", old=True),
     Key("redis_unix_socket", "null", _path, "the path of its Unix socket in place of an address", old=True),
     Key("timeout", "10", _not_negative, "seconds that Redis may take to answer; 0 for ever", old=True),
     Key(

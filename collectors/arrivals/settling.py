@@ -42,8 +42,8 @@ class _Track:
 class Settling:
     """The names of all places that wait.
 
-    A file that is created is open: it is complete when all who opened it have closed it. One that is linked or moved in
-    was complete before. One that comes by open(2) and nobody writes to is complete at once.
+    A file that is created is open: it is complete when all who opened it for writing have closed it. One that is linked
+    or moved in was complete before, unless somebody still writes it.
 
     Args:
         monotonic: the clock.
@@ -127,21 +127,18 @@ class Settling:
         changed = track.stamp is not None and track.stamp != stamp
         if track.stamp is None or changed:
             track.stamp, track.quiet_since_seconds = stamp, now
-        if changed and track.opens == 0:  # somebody writes who had it open before we looked
-            track.due_seconds = now + max(place.watched.settle, 0.05)
-        elif track.opens and self._is_open(place, name, status, now - track.quiet_since_seconds):
+        # The kernel joins equal events, so a count of openings may be wrong: where it can be asked, it decides.
+        by_count = track.opens > 0 and now - track.quiet_since_seconds < GIVEN_UP_SECONDS
+        if is_written(place.file(name), status, otherwise=by_count):
+            track.opens = max(1, track.opens)
             track.due_seconds = now + LOOK_SECONDS
+        elif changed:  # by somebody who had it open before we looked
+            track.due_seconds = now + max(place.watched.settle, 0.05)
         else:
             del place.tracked[name]
             place.announce(name, track.kind, status)
             return
         self._schedule(place, name, track.due_seconds)
-
-    def _is_open(self, place: Place, name: str, status: os.stat_result, quiet_seconds: float) -> bool:
-        """Whether somebody still writes a file that is open by our count."""
-        if quiet_seconds < QUIET_SECONDS:
-            return True
-        return is_written(place.file(name), status, otherwise=quiet_seconds < GIVEN_UP_SECONDS)
 
     def _begin(self, place: Place, name: str, kind: str, least_seconds: float = 0.0) -> _Track:
         track = _Track(kind, self._monotonic() + max(place.watched.settle, least_seconds))

@@ -153,6 +153,7 @@ class Watcher:
             self._busy_until = self._monotonic() + BUSY_SECONDS
 
     def _tick(self, now: float) -> None:
+        self._report(self)
         self.link.check()
         self.pusher.tick()
         if self.reload is not None:
@@ -165,7 +166,6 @@ class Watcher:
         if self.pusher.ready and now - self._queues_seconds >= QUEUES_SECONDS:
             self._queues_seconds = now
             self.queues.ask({place.lane.queue for place in self.watching.places()})
-        self._report(self)
 
     def _take_events(self) -> bool:
         """Take what the kernel has; whether there was something."""
