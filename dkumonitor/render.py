@@ -132,7 +132,7 @@ def _table_cell(name: str, cell: Cell) -> str:
     if isinstance(cell, bool):
         return "yes" if cell else "no"
     if isinstance(cell, int | float):
-        if name.endswith(("_bytes", "_bytes_per_second")):
+        if name == "bytes" or name.endswith(("_bytes", "_bytes_per_second")):
             return size(cell)
         return f"{cell:.1f}" if isinstance(cell, float) else str(cell)
     return printable(str(cell))

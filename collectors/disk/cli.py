@@ -3,10 +3,12 @@
 import click
 
 from collectors.disk.cli_exempt import exempt
+from collectors.disk.cli_notify import notify, show_notices
 from collectors.disk.cli_plan import plan
 from collectors.disk.cli_run import run
 from collectors.disk.cli_settings import import_settings
 from collectors.disk.cli_task import task
+from collectors.disk.cli_view import view
 
 
 @click.group()
@@ -20,5 +22,5 @@ def cli() -> None:
     """  # noqa: D301  \b is click's
 
 
-for command in (task, exempt, run, plan, import_settings):
+for command in (task, exempt, run, view, plan, notify, show_notices, import_settings):
     cli.add_command(command)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from typing import TYPE_CHECKING
 
 import click
 import msgspec
 
+import collectors
 from collectors.disk import follow, runs, tasks, work
 from collectors.disk.errors import DiskError, TaskError
 from collectors.disk.runs import Level
@@ -153,20 +155,22 @@ def wanted_tasks(installation: Installation, store: Store, name: str | None) -> 
 def _outcomes(installation: Installation, store: Store, task: Task, kind: runs.Kind) -> list[Outcome]:
     meter = Meter(task.name, _expected(store, task))
     bench = work.Bench.of(installation, store, meter.show)
+    mail = collectors.load_settings(collectors.discover(), installation, os.environ).mail
     try:
         if kind == "full":
-            return [follow.scan_and_follow(bench, task)]
+            return [follow.scan_and_follow(bench, task, mail)]
         looked = work.quick(bench, task)
         if looked.level is Level.OK:
             return [looked]
-        return [looked, follow.scan_and_follow(bench, task)]
+        return [looked, follow.scan_and_follow(bench, task, mail)]
     finally:
         meter.close()
 
 
 def _expected(store: Store, task: Task) -> int | None:
     with store.reading() as connection:
-        return runs.newest_entries(connection, task.name)
+        scanned = runs.newest_ended(connection, task.name, "full")
+    return None if scanned is None else scanned["entries"]
 
 
 def _row(outcome: Outcome) -> OutcomeRow:

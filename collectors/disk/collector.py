@@ -1,20 +1,26 @@
-"""The disk collector: runs the tasks of this host that are due, and sends what the newest runs found."""
+"""The disk collector: looks at file systems and scans trees where a task is due, and sends what was found."""
 
 import logging
+import os
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Annotated
 
 import msgspec
 
+from collectors import discover, load_settings
 from dkumonitor.collector import MIB, Collector, CollectorSettings, Facts, Metric, Run
 from dkumonitor.errors import DkmError
 from dkumonitor.installation import Installation, current
 from dkumonitor.text import printable
 
 if TYPE_CHECKING:
-    from collectors.disk.tasks import Task
-    from collectors.disk.work import Bench
+    from collections.abc import Callable, Iterator
 
-DEADLINE_SECONDS = 24 * 3600.0
+    from collectors.disk.tasks import Task
+    from dkumonitor.mail.settings import MailSettings
+    from dkumonitor.store.engine import Store
+
+_NO_TASK = "no task is enabled on this host; `dkm disk task create` makes one"
 _log = logging.getLogger(__name__)
 METRICS = (
     Metric("<task>.level", "0, 1 or 2", "how full the file system is: ok, warning, critical"),
@@ -47,54 +53,90 @@ class DiskSettings(CollectorSettings, frozen=True, kw_only=True):
     top_users: Annotated[int, msgspec.Meta(ge=0, le=1000)] = 20
 
 
-def collect_from(installation: Installation, run: Run) -> Facts:
-    """One run for an installation.
-
-    Raises:
-        DkmError: a task failed; the others were done.
-    """
+@contextmanager
+def _own_tasks(installation: Installation) -> "Iterator[tuple[Store, list[Task]]]":
+    """The store, and the enabled tasks of this host."""
     # only here, in the child: the parent that lives on never loads the library of databases
-    from collectors.disk import series, tasks, work  # noqa: PLC0415
+    from collectors.disk import tasks  # noqa: PLC0415
     from collectors.disk.tables import COMPONENT  # noqa: PLC0415
-    from dkumonitor.store.engine import open_store  # noqa: PLC0415
-    from dkumonitor.store.migrations import check  # noqa: PLC0415
+    from dkumonitor.store.migrations import open_checked  # noqa: PLC0415
 
-    settings: DiskSettings = run.settings
-    with open_store(installation) as store:
-        check(store, [COMPONENT])
+    with open_checked(installation, [COMPONENT]) as store:
         with store.reading() as connection:
             mine = [task for task in tasks.every(connection, installation.host) if task.enabled]
-        if not mine:
-            return Facts(no_data="no task is enabled on this host; `dkm disk task create` makes one")
-        failed = _do_due(work.Bench.of(installation, store), mine)
-        with store.reading() as connection:
-            points = tuple(series.points(run, connection, mine, installation.host, settings.top_users))
-    if failed and not points:
+        yield store, mine
+
+
+def _mail(installation: Installation) -> "MailSettings":
+    return load_settings(discover(), installation, os.environ).mail
+
+
+def _each(step: "Callable[[Task], bool]", mine: "list[Task]") -> int:
+    """Do a step for every task; how many had something to do. A task that fails stops no other.
+
+    Raises:
+        DkmError: one failed; the first of them, when all were tried.
+    """
+    done, failed = 0, []
+    for task in mine:
+        try:
+            done += step(task)
+        except DkmError as error:
+            _log.warning("%s: %s", task.name, printable(str(error)))
+            failed.append(error)
+    if failed:
         raise failed[0]
-    for error in failed:
-        _log.warning("%s", printable(str(error)))
-    return Facts(points=points)
+    return done
 
 
-def _do_due(bench: "Bench", mine: "list[Task]") -> list[DkmError]:
-    """Do what is due, quick looks first, since a scan may take hours. A task that fails stops no other."""
-    from collectors.disk import follow  # noqa: PLC0415  the database, as above
+def look_from(installation: Installation, run: Run) -> Facts:
+    """One run of ``disk`` for an installation: quick looks where they are due, and the figures of all tasks."""
+    from collectors.disk import follow, notify, series, work  # noqa: PLC0415  the database, as above
 
-    failed: list[DkmError] = []
-    for step in (follow.look_where_due, follow.scan_where_due):
-        for task in mine:
-            try:
-                step(bench, task)
-            except DkmError as error:
-                failed.append(error)
-    return failed
+    settings: DiskSettings = run.settings
+    with _own_tasks(installation) as (store, mine):
+        if not mine:
+            return Facts(no_data=_NO_TASK)
+        bench = work.Bench.of(installation, store)
+        _each(lambda task: follow.look_where_due(bench, task), mine)
+        notify.deliver(store, installation, _mail(installation), bench.wall())
+        with store.reading() as connection:
+            return Facts(points=tuple(series.points(run, connection, mine, installation.host, settings.top_users)))
+
+
+def scan_from(installation: Installation, run: Run) -> Facts:
+    """One run of ``disk_scan`` for an installation: scans where they are due, and what follows from them."""
+    from collectors.disk import follow, work  # noqa: PLC0415  the database, as above
+
+    with _own_tasks(installation) as (store, mine):
+        if not mine:
+            return Facts(no_data=_NO_TASK)
+        bench, mail = work.Bench.of(installation, store), _mail(installation)
+        done = _each(lambda task: follow.scan_where_due(bench, task, mail), mine)
+        return Facts(points=(run.point("scanned", done),))
 
 
 def collect(run: Run) -> Facts:
-    """One run for this installation."""
-    return collect_from(current(), run)
+    """One run of ``disk`` for this installation."""
+    return look_from(current(), run)
 
 
+def collect_scans(run: Run) -> Facts:
+    """One run of ``disk_scan`` for this installation."""
+    return scan_from(current(), run)
+
+
+SCANS = Collector(
+    name="disk_scan",
+    summary="Scans of the disk collector's tasks, and what follows from them",
+    collect=collect_scans,
+    metrics=(Metric("scanned", "tasks", "tasks whose tree this run scanned"),),
+    settings=DiskSettings,
+    interval_seconds=300,
+    deadline_seconds=24 * 3600.0,
+    memory_bytes=1024 * MIB,
+    outlasts_interval=True,
+)
 COLLECTOR = Collector(
     name="disk",
     summary="Who fills the disk; warnings, and plans that move or delete old files",
@@ -102,6 +144,7 @@ COLLECTOR = Collector(
     metrics=METRICS,
     settings=DiskSettings,
     interval_seconds=300,
-    deadline_seconds=DEADLINE_SECONDS,
-    memory_bytes=1024 * MIB,
+    deadline_seconds=120.0,
+    memory_bytes=512 * MIB,
+    more=(SCANS,),
 )

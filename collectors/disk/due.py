@@ -11,12 +11,13 @@ if TYPE_CHECKING:
     from collectors.disk.runs import Seen
     from collectors.disk.tasks import Task
 
+RETRY_SECONDS = 600  # a scan that failed is not begun again at once
 SHARE_OF_TIME = 20  # a scan that a warning brings about may take a twentieth of the time, like the nightly one
 
 
 def quick_is_due(task: Task, seen: Seen, now_seconds: float) -> bool:
     """Whether the file system's use is to be looked at. A full run looks at it, too."""
-    if task.quick_minutes == 0:
+    if task.quick_minutes == 0 or seen.is_running:
         return False
     last = max(seen.quick_seconds or 0, seen.full_seconds or 0)
     return not 0 <= now_seconds - last < task.quick_minutes * 60
@@ -31,15 +32,15 @@ def full_is_due(task: Task, seen: Seen, now_seconds: float) -> bool:
     return seen.full_seconds < last_hour_seconds(task.full_hour, now_seconds)
 
 
-def warning_scan_is_due(task: Task, seen: Seen, level: Level, now_seconds: float) -> bool:
+def warning_scan_is_due(task: Task, seen: Seen, now_seconds: float) -> bool:
     """Whether a look that found the file system full enough is followed by a scan.
 
-    It is where the level has risen since, and otherwise no more often than the scan's own time allows.
+    It is where the level has risen since the last scan, and otherwise no more often than the scan's own time allows.
     """
-    if level is Level.OK:
+    if seen.level is Level.OK:
         return False
-    if seen.full_seconds is None or level.number > seen.level.number:
-        return True
+    if seen.full_seconds is None or seen.full_level is None or seen.level.number > seen.full_level.number:
+        return seen.full_seconds is None or now_seconds - seen.full_seconds >= RETRY_SECONDS
     pause_seconds = max(task.quick_minutes * 60, SHARE_OF_TIME * (seen.scan_seconds or 0))
     return now_seconds - seen.full_seconds >= pause_seconds
 

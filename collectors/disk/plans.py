@@ -12,7 +12,7 @@ import sqlalchemy as sa
 
 from collectors.disk import tables
 from collectors.disk.errors import PlanError
-from collectors.disk.plan_file import Head, PlanReader, PlanWriter
+from collectors.disk.plan_file import BYTES_MAX, Head, PlanReader, PlanWriter
 from dkumonitor.store.engine import insert_rows
 from dkumonitor.views import Moment
 
@@ -160,7 +160,7 @@ def make(
             for entry in entries:
                 mine = sums.setdefault(entry.uid, [0, 0])
                 mine[0] += 1
-                mine[1] += entry.size_bytes
+                mine[1] = min(mine[1] + entry.size_bytes, BYTES_MAX)
             writer.add(msgspec.structs.replace(entry, reason=reason) for entry in entries)
         foot = writer.close()
     if foot.files == 0:

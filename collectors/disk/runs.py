@@ -274,50 +274,45 @@ class Seen(msgspec.Struct, frozen=True):
     Attributes:
         quick_seconds: when its last quick run began, however it ended; None where there was none.
         full_seconds: the same of full runs.
+        is_running: whether a run is under way.
         level: how full the file system was at the last run that ended well.
-        scan_seconds: how long the last full run's scan took.
+        full_level: the same at the last full run that did; None where none did.
+        scan_seconds: how long that run's scan took.
     """
 
-    quick_seconds: int | None
-    full_seconds: int | None
-    level: Level
-    scan_seconds: float | None
+    quick_seconds: int | None = None
+    full_seconds: int | None = None
+    is_running: bool = False
+    level: Level = Level.OK
+    full_level: Level | None = None
+    scan_seconds: float | None = None
 
 
-def last_seen(connection: Connection, task: str) -> Seen:
+def last_seen(connection: Connection, task: str, now_seconds: float) -> Seen:
     """When a task was last looked at. A run that failed counts: it is tried again when the next is due."""
     table = tables.runs
     began = sa.select(table.c.kind, sa.func.max(table.c.started_seconds)).where(table.c.task == task)
-    newest = dict(connection.execute(began.group_by(table.c.kind)).tuples().all())
-    ended = sa.and_(table.c.task == task, table.c.state.in_([State.DONE.value, State.PARTIAL.value]))
-    latest = (table.c.started_seconds.desc(), table.c.id.desc())
-    level = connection.scalar(sa.select(table.c.level).where(ended).order_by(*latest).limit(1))
-    scanned = sa.select(table.c.scan_seconds).where(ended, table.c.kind == "full").order_by(*latest)
+    newest = {row.kind: row[1] for row in connection.execute(began.group_by(table.c.kind))}
+    alive = sa.and_(table.c.state == State.RUNNING.value, table.c.alive_seconds > int(now_seconds) - STALE_SECONDS)
+    running = connection.scalar(sa.select(sa.func.count()).select_from(table).where(table.c.task == task, alive))
+    looked = newest_ended(connection, task)
+    scanned = newest_ended(connection, task, "full")
     return Seen(
-        newest.get("quick"),
-        newest.get("full"),
-        Level(level) if level else Level.OK,
-        connection.scalar(scanned.limit(1)),
+        quick_seconds=newest.get("quick"),
+        full_seconds=newest.get("full"),
+        is_running=bool(running),
+        level=Level(looked["level"]) if looked else Level.OK,
+        full_level=Level(scanned["level"]) if scanned else None,
+        scan_seconds=scanned["scan_seconds"] if scanned else None,
     )
 
 
-def newest_full(connection: Connection, task: str) -> int | None:
-    """The number of a task's newest full run that found something."""
-    found: int | None = connection.scalar(
-        sa.select(tables.runs.c.id)
-        .where(
-            tables.runs.c.task == task,
-            tables.runs.c.kind == "full",
-            tables.runs.c.state.in_([State.DONE.value, State.PARTIAL.value]),
-        )
-        .order_by(tables.runs.c.started_seconds.desc(), tables.runs.c.id.desc())
-        .limit(1)
-    )
-    return found
-
-
-def newest_entries(connection: Connection, task: str) -> int | None:
-    """How many entries the newest full run looked at; None where there was none."""
-    full = newest_full(connection, task)
-    entries: int | None = connection.scalar(sa.select(tables.runs.c.entries).where(tables.runs.c.id == full))
-    return entries
+def newest_ended(connection: Connection, task: str, kind: Kind | None = None) -> dict[str, Any] | None:
+    """The newest run of a task that ended well, as the table has it; of one kind where it is said."""
+    table = tables.runs
+    wanted = sa.select(table).where(table.c.task == task, table.c.state.in_([State.DONE.value, State.PARTIAL.value]))
+    if kind is not None:
+        wanted = wanted.where(table.c.kind == kind)
+    row = connection.execute(wanted.order_by(table.c.started_seconds.desc(), table.c.id.desc()).limit(1)).mappings()
+    found = row.first()
+    return None if found is None else dict(found)

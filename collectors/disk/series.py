@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import sqlalchemy as sa
 
 from collectors.disk import runs, tables
-from collectors.disk.runs import Level, State
+from collectors.disk.runs import Level
 from dkumonitor.metrics import segment
 from dkumonitor.store.people import People
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Sequence
 
     from sqlalchemy import Connection
 
@@ -39,28 +39,17 @@ def points(run: Run, connection: Connection, tasks: Sequence[Task], host: str, t
     people = People(connection, host)
     for task in tasks:
         prefix = segment(task.name)
-        looked = _newest(connection, task.name)
+        looked = runs.newest_ended(connection, task.name)
         if looked is not None:
             yield run.point(f"{prefix}.level", Level(looked["level"]).number)
             for name in _USED:
                 yield run.point(f"{prefix}.{name}", looked[name])
-        full = runs.newest_full(connection, task.name)
-        if full is None:
-            continue
-        table = tables.runs
-        found = connection.execute(sa.select(table).where(table.c.id == full)).mappings().one()
-        for name in _FOUND:
-            yield run.point(f"{prefix}.{name}", found[name])
-        yield run.point(f"{prefix}.partial", int(found["partial"]))
-        yield from _users(run, f"{prefix}.users", connection, full, people=people, top_users=top_users)
-
-
-def _newest(connection: Connection, task: str) -> Mapping[str, Any] | None:
-    table = tables.runs
-    ended = sa.and_(table.c.task == task, table.c.state.in_([State.DONE.value, State.PARTIAL.value]))
-    latest = sa.select(table).where(ended).order_by(table.c.started_seconds.desc(), table.c.id.desc()).limit(1)
-    found = connection.execute(latest).mappings().first()
-    return None if found is None else dict(found)
+        found = runs.newest_ended(connection, task.name, "full")
+        if found is not None:
+            for name in _FOUND:
+                yield run.point(f"{prefix}.{name}", found[name])
+            yield run.point(f"{prefix}.partial", int(found["partial"]))
+            yield from _users(run, f"{prefix}.users", connection, found["id"], people=people, top_users=top_users)
 
 
 def _users(

@@ -19,6 +19,7 @@ from supervisor.options import ServerOptions
 
 import collectors
 from dkumonitor import listener
+from dkumonitor.mail.settings import MailSettings
 from dkumonitor.settings import Settings
 from installer import boot
 from installer.address import Endpoint
@@ -216,7 +217,7 @@ def test_the_core_reads_the_settings_that_the_installer_writes(case: str, tmp_pa
 
 def test_the_commented_settings_are_the_ones_there_are(tmp_path: Path) -> None:
     _options, files = rendered("all")
-    text = next(file.text for file in files if file.path == "conf/dkumonitor.toml")
+    text = next(file.text for file in files if file.path == "conf/dkumonitor.toml").partition("# Mail:")[0]
     shown = [line.removeprefix("# ") for line in text.splitlines() if line.startswith("# ") and " = " in line]
     shown = [line for line in shown if not line.startswith(("server =", "jupyter_kernel ="))]
     assert len(shown) == 9
@@ -230,6 +231,19 @@ def test_the_commented_settings_are_the_ones_there_are(tmp_path: Path) -> None:
 
     known = {name: collector.settings for name, collector in collectors.discover().collectors.items()}
     assert Settings.load(settings, known, 10) == Settings.load(defaults, known, 10)
+
+
+def test_the_commented_settings_of_mail_are_all_there_are_and_work(tmp_path: Path) -> None:
+    _options, files = rendered("all")
+    text = next(file.text for file in files if file.path == "conf/dkumonitor.toml").partition("# [mail]\n")[2]
+    lines = [line.removeprefix("# ") for line in text.splitlines() if " = " in line]
+    settings = tmp_path / "dkumonitor.toml"
+    settings.write_text("\n".join(["[mail]", *lines]))
+    read = Settings.load(settings, {}, 10).mail
+    assert [line.partition(" = ")[0] for line in lines] == list(MailSettings.__struct_fields__)
+    assert (read.security, read.real_port) == ("starttls", 587)
+    for name in ("login", "timeout_seconds", "spool_max_bytes"):
+        assert getattr(read, name) == getattr(MailSettings(), name)
 
 
 def _owned_by(directory: Path, uid: int) -> Path:
