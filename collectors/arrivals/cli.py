@@ -27,8 +27,9 @@ from collectors.arrivals.rows import (
     status_of,
 )
 from dkumonitor import programs
+from dkumonitor.cells import size
 from dkumonitor.installation import Installation, current
-from dkumonitor.render import Form, form_options, render, size
+from dkumonitor.render import Form, form_options, render
 from dkumonitor.text import printable
 
 FOLLOW_SECONDS = 0.5

@@ -121,7 +121,7 @@ def test_an_error_names_file_section_and_key(
     assert f"[{section}]" in text
     assert re.search(rf"\b{key}\b", text)
     assert says in text
-    assert caught.value.exit_code == 31
+    assert caught.value.exit_code == 41
 
 
 @pytest.mark.parametrize(
