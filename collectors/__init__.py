@@ -1,11 +1,13 @@
 """Collectors, each a folder here. They are found by looking, not by a list.
 
 A folder with ``collector.py`` is a collector; the module defines ``COLLECTOR``. A folder with ``cli.py`` gives the
-command ``dkm NAME``; the module defines ``cli``, a click group. One with ``tables.py`` keeps records in the store; the
+command ``dkm NAME``; the module defines ``cli``, a click group. One with ``earlier.py`` answers to the names of earlier
+tools; the module defines ``COMMANDS``, click commands by name. One with ``tables.py`` keeps records in the store; the
 module defines ``COMPONENT``. docs/collectors.md shows how one is made.
 """
 
 import logging
+import os
 from collections.abc import Mapping
 from importlib import import_module
 from pathlib import Path
@@ -17,11 +19,15 @@ from dkumonitor.installation import Installation
 from dkumonitor.settings import Settings, settings_file
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
     from types import ModuleType
 
     import click
 
+    from dkumonitor.doctor.findings import Finding
+    from dkumonitor.mail.settings import MailSettings
     from dkumonitor.store.migrations import Component
+    from dkumonitor.views import Card
 
 _FOLDER = Path(__file__).parent
 _log = logging.getLogger(__name__)
@@ -76,6 +82,11 @@ def pages() -> "dict[str, ModuleType]":
     return found
 
 
+def cards() -> "list[Card]":
+    """What every collector has to say to the overview."""
+    return [card for module in pages().values() for card in getattr(module, "OVERVIEW", ())]
+
+
 def page_folders() -> dict[str, Path]:
     """Where the html of each collector with pages lies, by name."""
     return {name: _FOLDER / name for name in _folders_with("pages.py")}
@@ -96,6 +107,17 @@ def command(name: str) -> "click.Group":
     return group
 
 
+def earlier_commands() -> "dict[str, click.Command]":
+    """The commands that earlier tools had, by their names in ``DIR/bin``; one whose module is broken stops no other."""
+    found: dict[str, click.Command] = {}
+    for name in _folders_with("earlier.py"):
+        try:
+            found.update(_attribute(name, "earlier", "COMMANDS"))
+        except CollectorError as error:
+            _log.warning("%s", error)
+    return found
+
+
 def components() -> "list[Component]":
     """Everything that has tables in the store: the core, and every collector whose folder has ``tables.py``.
 
@@ -105,6 +127,21 @@ def components() -> "list[Component]":
     from dkumonitor.store.components import core_components  # noqa: PLC0415  only those who write need the database
 
     return [*core_components(), *(_attribute(name, "tables", "COMPONENT") for name in _folders_with("tables.py"))]
+
+
+def checks(*, connects: bool) -> "tuple[Callable[[Installation], Iterator[Finding]], ...]":
+    """The doctor's checks that need to know what collectors there are.
+
+    Args:
+        connects: whether to sign in at the mail server, which nobody should do every few seconds.
+    """
+    from dkumonitor.doctor.mail import mail_check  # noqa: PLC0415  only who examines needs them
+    from dkumonitor.doctor.store import store_check  # noqa: PLC0415  the same
+
+    def mail_settings(installation: Installation) -> "MailSettings":
+        return load_settings(discover(), installation, os.environ).mail
+
+    return store_check(components), mail_check(mail_settings, connects=connects)
 
 
 def _folders_with(file_name: str) -> list[str]:

@@ -20,7 +20,9 @@ _BY_PROGRAM = {
     "collectd": ("collectd", "telegraf"),
 }
 _SETTINGS = "dkumonitor/dkumonitor.toml"
-LAUNCHERS = ("dkm", "dkmadmin")
+EARLIER = "earlier"
+# What lies in DIR/bin, by the launcher that it is: `dkm`, `dkmadmin`, and commands that users of earlier tools know.
+LAUNCHERS = {"dkm": "dkm", "dkmadmin": "dkmadmin", "directory_observer": EARLIER, "dkmonitor": EARLIER}
 
 
 @dataclass(frozen=True)
@@ -55,7 +57,8 @@ def render(templates: Path, installation: Installation, directory: Path) -> tupl
     sources["conf/dkumonitor.toml"] = _SETTINGS
     files = [File(path, environment.get_template(source).render(context), 0o644) for path, source in sources.items()]
     files += [
-        File(f"bin/{name}", (templates / "launchers" / name).read_text(encoding="utf-8"), 0o755) for name in LAUNCHERS
+        File(f"bin/{name}", (templates / "launchers" / launcher).read_text(encoding="utf-8"), 0o755)
+        for name, launcher in LAUNCHERS.items()
     ]
     return tuple(sorted(files, key=lambda file: file.path))
 

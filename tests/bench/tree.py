@@ -38,7 +38,7 @@ class _Grower:
     def __init__(self, folder: Path, shape: Shape) -> None:
         self._folder = folder
         self._shape = shape
-        self._random = random.Random(shape.seed)  # noqa: S311  a tree, not a secret
+        self._random = random.Random(shape.seed)
         self._chown = os.geteuid() == 0
         self._linked: list[bytes] = []  # files that get more names
 
@@ -66,7 +66,7 @@ class _Grower:
                 parent, owner = self._random.choice(folders[-2_000:] + folders[:200])
                 if depths[parent] < self._shape.deepest:
                     break
-            if depths[parent] == 0 or self._random.random() < 0.1:  # noqa: PLR2004  a tenth lies with another owner
+            if depths[parent] == 0 or self._random.random() < 0.1:
                 owner = self._random.randrange(self._shape.owners)
             path = parent + b"/" + self._name(b"d", number)
             os.mkdir(path)  # noqa: PTH102  paths are bytes
@@ -77,7 +77,7 @@ class _Grower:
         return folders
 
     def _name(self, start: bytes, number: int) -> bytes:
-        odd = self._random.choice(_ODD_NAMES) if self._random.random() < 0.01 else b""  # noqa: PLR2004  one in a hundred
+        odd = self._random.choice(_ODD_NAMES) if self._random.random() < 0.01 else b""
         return b"%s%06d%s" % (start, number, odd)
 
     def _fill(self, folder: bytes, owner: int, count: int) -> None:
@@ -90,20 +90,20 @@ class _Grower:
 
     def _entry(self, handle: int, name: bytes, owner: int, folder: bytes) -> None:
         kind = self._random.random()
-        if kind < 0.01:  # noqa: PLR2004  shares of what there is
+        if kind < 0.01:
             os.symlink(b"../elsewhere", name, dir_fd=handle)
         else:
             os.mknod(name, stat.S_IFREG | 0o640, dir_fd=handle)
         if self._chown:
-            if self._random.random() < 0.05:  # noqa: PLR2004  some lie with others
+            if self._random.random() < 0.05:
                 owner = self._random.randrange(self._shape.owners)
             os.chown(name, _FIRST_OWNER + owner, _FIRST_OWNER + owner % 7, dir_fd=handle, follow_symlinks=False)
-        if 0.01 <= kind < 0.07:  # noqa: PLR2004
-            self._write(handle, name, sparse=kind < 0.03)  # noqa: PLR2004
-        if kind > 0.7:  # noqa: PLR2004
+        if 0.01 <= kind < 0.07:
+            self._write(handle, name, sparse=kind < 0.03)
+        if kind > 0.7:
             age = int(self._random.expovariate(1 / 200) * _DAY_SECONDS)
             os.utime(name, (NOW_SECONDS - age, NOW_SECONDS - age - 100), dir_fd=handle, follow_symlinks=False)
-        if len(self._linked) < self._shape.links // 2 and 0.5 < kind < 0.55:  # noqa: PLR2004
+        if len(self._linked) < self._shape.links // 2 and 0.5 < kind < 0.55:
             self._linked.append(folder + b"/" + name)
 
     def _write(self, handle: int, name: bytes, *, sparse: bool) -> None:
@@ -119,9 +119,9 @@ class _Grower:
         for number in range(self._shape.links):
             target = self._random.choice(self._linked)
             folder = os.path.dirname(target)  # noqa: PTH120  paths are bytes
-            if self._random.random() < 0.7:  # noqa: PLR2004  most links lead across directories
+            if self._random.random() < 0.7:
                 folder, _ = self._random.choice(folders)
-            os.link(target, b"%s/link_%06d" % (folder, number))  # noqa: PTH200  paths are bytes
+            os.link(target, b"%s/link_%06d" % (folder, number))
 
 
 def grow(folder: Path, shape: Shape | None = None) -> None:

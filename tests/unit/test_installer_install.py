@@ -21,6 +21,7 @@ from installer.options import Options
 from installer.plan import Plan, make_plan
 from installer.release import Release
 from installer.render import render
+from tests.stack import free_port_range
 
 if TYPE_CHECKING:
     from types import FrameType
@@ -106,10 +107,10 @@ def test_a_dir_that_is_installed_is_refused_for_that_alone(tmp_path: Path) -> No
     """The ports are most likely those of the installation itself."""
     plan = small_plan(tmp_path)
     install(plan, lambda _done, _all: None, "2024-01-01T00:00:00+00:00", lambda _staging, _account: None)
-    with socket.create_server(("127.0.0.1", 0)) as carbon:
+    with free_port_range() as port, socket.create_server(("127.0.0.1", port + 1)):
         said = {}
         for name in ("dkm", "other"):
-            options = Options(tmp_path / name, port=carbon.getsockname()[1] - 1, as_root=os.geteuid() == 0)
+            options = Options(tmp_path / name, port=port, as_root=os.geteuid() == 0)
             with pytest.raises(Refusal) as refused:
                 _plan(plan.release, options)
             said[name] = [str(problem) for problem in refused.value.problems]

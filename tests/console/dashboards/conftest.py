@@ -83,8 +83,8 @@ def metrics(release: Path) -> Iterator[Metrics]:
             for age in range(POINTS)
         ]
         stack.send(*lines)
-        wait_for("the last metric", lambda: stack.render(sent[-1], "-10min"))
-        wait_for("the many", lambda: len(stack.render("many.*.x", "-10min")) == MANY)
+        wait_for("the last metric", lambda: stack.render(sent[-1], "-10min"), 120)
+        wait_for("the many", lambda: len(stack.render("many.*.x", "-10min")) == MANY, 120)
         yield Metrics(stack, newest)
 
 
