@@ -43,9 +43,7 @@ def main() -> None:
         )
     finally:
         shutil.rmtree(folder)
-    document = report.write(
-        described, ingest=ingest, render=render, stack=stack, console=console, scans=scans
-    )
+    document = report.write(described, ingest=ingest, render=render, stack=stack, console=console, scans=scans)
     print(document)
     if not options.quick and set(options.only) == set(PARTS):
         (ROOT / "docs/benchmarks.md").write_text(document)

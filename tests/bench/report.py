@@ -59,9 +59,9 @@ of a browser whose cache is empty; the browser is Debian's Chromium without a gr
 SCANNER = """
 ## Scanning a tree
 
-One million entries in 16,000 directories (tests/bench/tree.py) on ext4, in the page cache; medians of programs run in turn. Only dkm-scan counts owners, ages,
-directories and the largest files; the loop in C asks the kernel the same and does nothing with the answers. On the slow file
-system a third of the entries lie in one directory.
+One million entries in 16,000 directories (tests/bench/tree.py) on ext4, in the page cache; medians of programs run in
+turn. Only dkm-scan counts owners, ages, directories and the largest files; the loop in C asks the kernel the same and
+does nothing with the answers. On the slow file system a third of the entries lie in one directory.
 
 """
 
