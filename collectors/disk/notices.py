@@ -56,7 +56,7 @@ class NoticeRow(msgspec.Struct, frozen=True):
         task, host: of the task.
         run_id: of the scan; None where it belongs to none.
         uid: the person.
-        login: of the person; None where it is not known.
+        login: of the person; ``uid-NUMBER`` where nobody knows one.
         address: where to; empty where there is none, None for who may not see it.
         sections: the parts of the mail, with a blank between each.
         state: one of :class:`State`.
@@ -69,7 +69,7 @@ class NoticeRow(msgspec.Struct, frozen=True):
     host: str
     run_id: int | None
     uid: int
-    login: str | None
+    login: str
     address: str | None
     sections: str
     state: str
@@ -170,7 +170,8 @@ def ask(sources: Sources, question: Question) -> Answer:
         .group_by(people.c.uid)
         .subquery()
     )
-    shown: dict[str, sa.ColumnElement[Any]] = {**table.c, "login": logins.c.login}
+    nameless = sa.literal("uid-", sa.String) + sa.cast(table.c.uid, sa.String)
+    shown: dict[str, sa.ColumnElement[Any]] = {**table.c, "login": sa.func.coalesce(logins.c.login, nameless)}
     if not sources.viewer.sees_names:
         shown["address"] = sa.null()
     columns = [shown[name].label(name) for name in NoticeRow.__struct_fields__]

@@ -107,8 +107,7 @@ def drafts(
         notice = _notice(occasion, one, person, settings, now_seconds)
         with store.reading() as connection:
             notice = _judged(connection, notice, one, now_seconds)
-        login = notice.login or f"uid-{one.uid}"
-        written = letters.write(one, login, person.real_name if person else None)
+        written = letters.write(one, notice.login, person.real_name if person else None)
         yield Draft(notice, one, written)
     for error in letters.errors.values():
         _log.warning("%s", error)
@@ -149,7 +148,7 @@ def _notice(
         host=occasion.task.host,
         run_id=occasion.run_id,
         uid=told.uid,
-        login=person.login if person else None,
+        login=person.login if person else f"uid-{told.uid}",
         address=address or "",
         sections=" ".join(section.value for section in told.sections),
         state=State.DRY_RUN.value,

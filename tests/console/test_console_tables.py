@@ -10,12 +10,12 @@ from urllib.parse import parse_qsl, urlsplit
 import msgspec
 import pytest
 
-from console.cells import Column, about, cell_of, columns_of, duration
 from console.parameters import address, check, taken, written
 from console.refused import Refused
 from console.tables import table
 from dkumonitor.accounts.roles import Role
 from dkumonitor.accounts.tables import audit
+from dkumonitor.cells import Column, about, cell_of, columns_of, duration
 from dkumonitor.views import MAX_LIMIT, Answer, Listing, Moment, Parameters, Question, answer_rows
 from tests import corpus
 from tests.console_app import running_console

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from collectors.disk.notices import LISTING as NOTICES
 from collectors.disk.views import addresses, contents, rows
 from collectors.disk.views.choices import (
     DifferenceChoice,
@@ -214,4 +215,5 @@ PLAN_USERS = Listing(
 )
 LISTINGS = (
     SYSTEMS, USERS, USER, PLACES, DIRECTORIES, OLD, RUNS, DIFFERENCE, AGES, SIZES, TOP_FILES, ERRORS, PLANS, PLAN_USERS,
+    NOTICES,
 )  # fmt: skip

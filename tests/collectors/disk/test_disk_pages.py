@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from dkumonitor.accounts.roles import Role
-from dkumonitor.render import size
+from dkumonitor.cells import size
 from dkumonitor.text import printable
 from tests.console_app import PASSWORD, ROOT, RunningConsole, running_console
 from tests.history.disk import FIRST_UID, DiskHistory, lay_disk
