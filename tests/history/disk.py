@@ -97,11 +97,11 @@ class DiskHistory:
     def trees(self) -> tuple[Tree, ...]:
         """The three, by the names of their tasks; the first is critical, the second fine, the third has a warning."""
 
-        never = {"quick_minutes": 0, "full_hour": -1}  # there are no such trees where collectors run
+        seldom = {"quick_minutes": 1440, "full_hour": -1}  # there are no such trees where collectors run
 
         def task(name: str, host: str, path: bytes, **more: Any) -> Task:
             known = {"name": name, "host": host, "path": path, "changed_seconds": self.now_seconds}
-            return tasks.make({**known, **never, **more})
+            return tasks.make({**known, **seldom, **more})
 
         return (
             Tree(task("scratch", self.host, b"/srv/scratch", relocation_path=b"/archive/scratch"),
