@@ -13,11 +13,11 @@ import jinja2
 import msgspec
 
 import collectors
-from console import cells, parameters, tables
+from console import parameters, tables
 from console.routing import Declared, page
 from console.show import show, sources
 from console.state import MenuItem
-from dkumonitor.render import size
+from dkumonitor import cells
 from dkumonitor.text import printable
 from dkumonitor.views import Listing
 
@@ -106,7 +106,7 @@ def templates(version: str) -> jinja2.Environment:
         "moment": cells.moment,
         "path_text": _path_text,
         "printable": printable,
-        "size": size,
+        "size": cells.size,
     }
     made.filters |= filters
     made.globals |= {"version": version, "static": lambda name: f"/static/{name}?v={version}"}

@@ -12,11 +12,11 @@ from starlette.responses import Response, StreamingResponse
 
 from console import access
 from console import parameters as of
-from console.cells import Cell, Column, cell_of, columns_of
 from console.refused import Refused
 from console.routing import API, Declared, api, page
 from console.show import show, sources
 from console.state import state_of
+from dkumonitor.cells import Cell, Column, cell_of, columns_of
 from dkumonitor.render import Form, plain_row, render
 from dkumonitor.views import DEFAULT_LIMIT, MAX_LIMIT, Listing, Parameters, Question
 

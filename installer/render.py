@@ -22,7 +22,7 @@ _BY_PROGRAM = {
 _SETTINGS = "dkumonitor/dkumonitor.toml"
 EARLIER = "earlier"
 # What lies in DIR/bin, by the launcher that it is: `dkm`, `dkmadmin`, and commands that users of earlier tools know.
-LAUNCHERS = {"dkm": "dkm", "dkmadmin": "dkmadmin", "dkmonitor": EARLIER}
+LAUNCHERS = {"dkm": "dkm", "dkmadmin": "dkmadmin", "directory_observer": EARLIER, "dkmonitor": EARLIER}
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,8 @@ from collectors.disk import follow, runs, tasks, work
 from collectors.disk.errors import DiskError, TaskError
 from collectors.disk.runs import Level
 from collectors.disk.tables import COMPONENT
-from dkumonitor.render import Form, form_options, render, size
+from dkumonitor.cells import size
+from dkumonitor.render import Form, form_options, render
 from dkumonitor.store.migrations import open_checked
 from dkumonitor.text import printable
 

@@ -12,7 +12,7 @@ import msgspec
 import sqlalchemy as sa
 
 from collectors.disk import cli_run, cli_task, tasks
-from collectors.disk.cli_view import view
+from collectors.disk.cli_view import view as _VIEWS  # noqa: N812
 from collectors.disk.errors import TaskError
 from collectors.disk.questions import PathType
 from collectors.disk.tables import COMPONENT
@@ -143,7 +143,32 @@ def _once(connection: sa.Connection, host: str, directory: bytes, values: Mappin
     return task
 
 
-dkmonitor.add_command(view)
+@dkmonitor.group("view")
+def view() -> None:
+    """Show what the runs found."""
+
+
+@view.command("all")
+@click.argument("what", type=click.Choice(["users", "systems"]))
+@form_options
+@click.pass_context
+def view_all(context: click.Context, what: str, form: Form) -> None:
+    """Show all users, or all systems.
+
+    \b
+    Example:
+      dkmonitor view all users
+    """  # noqa: D301  \b is click's
+    context.invoke(_VIEWS.commands[what], form=form)
+
+
+def _add_views() -> None:
+    """`view user U` and `view system S`, and the views that the earlier tool had not."""
+    for name, command in _VIEWS.commands.items():
+        view.add_command(command, name)
+
+
+_add_views()
 
 
 @dkmonitor.group("task")

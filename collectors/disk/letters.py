@@ -19,7 +19,7 @@ from markupsafe import Markup
 
 from collectors.disk.errors import LetterError
 from collectors.disk.largest import Largest
-from dkumonitor.render import size
+from dkumonitor.cells import size
 from dkumonitor.text import printable
 
 if TYPE_CHECKING:

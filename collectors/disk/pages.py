@@ -22,8 +22,8 @@ from collectors.disk.views.selection import (
     week_before,
 )
 from collectors.disk.views.systems import systems, use
+from dkumonitor.cells import size
 from dkumonitor.errors import NoSuchError
-from dkumonitor.render import size
 from dkumonitor.spark import spark
 from dkumonitor.text import printable
 from dkumonitor.views import Page, Parameters

@@ -10,7 +10,7 @@ import click
 import msgspec
 
 from collectors.disk.tasks import Task
-from dkumonitor.render import size
+from dkumonitor.cells import size
 from dkumonitor.text import printable
 
 if TYPE_CHECKING:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from console.cells import Column, cell_of, columns_of
+from dkumonitor.cells import Column, cell_of, columns_of
 
 if TYPE_CHECKING:
     from dkumonitor.views import Figure

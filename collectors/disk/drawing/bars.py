@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from dkumonitor.render import size
+from dkumonitor.cells import size
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -11,7 +11,7 @@ import msgspec
 
 from collectors.disk.drawing.squarify import Box, squarify
 from collectors.disk.views import addresses
-from dkumonitor.render import size
+from dkumonitor.cells import size
 from dkumonitor.text import printable
 
 if TYPE_CHECKING:

@@ -35,7 +35,7 @@ class UserRow(msgspec.Struct, frozen=True, kw_only=True):
     old_files: int
     directories: int
     other: int
-    mean_age_seconds: float
+    mean_age_seconds: float | None
     growth_from_seconds: Moment | None
     host: str
     uid: int
@@ -56,7 +56,7 @@ class UserRunRow(msgspec.Struct, frozen=True, kw_only=True):
     old_files: int
     directories: int
     other: int
-    mean_age_seconds: float
+    mean_age_seconds: float | None
     partial: bool
     login: str
     real_name: str | None

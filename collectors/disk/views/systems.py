@@ -103,7 +103,7 @@ def use(connection: Connection, task: str, since_seconds: float) -> list[tuple[f
     wanted = sa.select(c.started_seconds, c.used_bytes).where(
         c.task == task, c.started_seconds >= int(since_seconds), c.used_bytes.is_not(None), ended()
     )
-    found = dict(connection.execute(wanted.order_by(c.started_seconds, c.id)).tuples().all())  # one of each second
+    found = dict(connection.execute(wanted.order_by(c.started_seconds, c.id)).all())  # one of each second
     return [(float(at), float(used)) for at, used in found.items()]
 
 

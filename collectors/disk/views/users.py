@@ -58,7 +58,7 @@ def _users_of(connection: Connection, owners: Owners, run: Run) -> Iterator[User
 
 def _allocated(connection: Connection, run_id: int) -> dict[int, int]:
     wanted = sa.select(tables.users.c.uid, tables.users.c.allocated_bytes).where(tables.users.c.run_id == run_id)
-    return dict(connection.execute(wanted).tuples().all())
+    return dict(connection.execute(wanted).all())
 
 
 def ask_users(sources: Sources, question: Question) -> Answer:

@@ -12,6 +12,7 @@ import collectors
 from dkumonitor.store.engine import open_store
 from dkumonitor.store.migrations import upgrade
 from tests.installations import an_installation
+from tests.store.conftest import mariadb_server, postgresql_server
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
 
     from dkumonitor.installation import Installation
     from dkumonitor.store.engine import Store
+
+__all__ = ["mariadb_server", "postgresql_server"]  # fixtures, here too
 
 
 @pytest.fixture

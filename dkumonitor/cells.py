@@ -22,7 +22,6 @@ from typing import Any
 
 import msgspec
 
-from dkumonitor.render import size
 from dkumonitor.text import printable
 from dkumonitor.views import Moment
 
@@ -30,6 +29,7 @@ _MOMENT = msgspec.inspect.type_info(Moment)
 _NUMBERS = (msgspec.inspect.IntType, msgspec.inspect.FloatType)
 _NUMBERED = frozenset({"id", "uid", "gid", "number"})
 _MINUTE, _HOUR, _DAY = 60, 3600, 86400
+_UNIT = 1024
 _LAST_SECONDS = 253_402_300_799  # the end of the year 9999
 
 
@@ -117,6 +117,16 @@ def _written(name: str, value: float) -> str:
     if name in _NUMBERED or name.endswith("_id"):
         return str(value)
     return f"{value:,}" if isinstance(value, int) else f"{value:,.2f}"
+
+
+def size(size_bytes: float) -> str:
+    """A size for reading: ``512 B``, ``1.5 KiB``."""
+    number = float(size_bytes)
+    for unit in ("B", "KiB", "MiB", "GiB", "TiB"):
+        if abs(number) < _UNIT:
+            return f"{number:.0f} {unit}" if unit == "B" else f"{number:.1f} {unit}"
+        number /= _UNIT
+    return f"{number:.1f} PiB"
 
 
 def duration(seconds: float) -> str:
