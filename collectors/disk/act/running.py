@@ -129,6 +129,7 @@ class Rehearsal(_Run):
     """Looks at every entry, and does nothing."""
 
     def run(self, reader: PlanReader, foot: Foot) -> Outcome:
+        """Look at all entries."""
         started, number, detail = self.pace.now_seconds, 0, ""
         self.pace.follow(self.head.id, foot.files, self.tally)
         try:
@@ -159,6 +160,11 @@ class Act(_Run):
                 journal.begin(self.head.id, foot.digest, self.pace.now_seconds)
 
     def run(self, reader: PlanReader, foot: Foot) -> Outcome:
+        """Do all entries that are not done yet.
+
+        Raises:
+            ActError: the relocation path cannot be used, or the journal is another plan's.
+        """
         with self._resources, self._state.journal(self.head.id) as journal:
             journal.begin(self.head.id, foot.digest, self.pace.now_seconds)
             self._recall(journal)
