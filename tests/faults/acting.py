@@ -11,6 +11,8 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
+import msgspec
+
 from collectors.disk.plan_file import Entry, Head, PlanWriter
 from tests.faults.program import HOST, Code
 from tests.stack import wait_for
@@ -137,6 +139,10 @@ class Acts(Code):
             writer.close()
         return path
 
+    def plan_entry(self, path: Path, named: bytes) -> Entry:
+        """A path as a scan would find it under another name."""
+        return msgspec.structs.replace(entry_of(self.tree, path), path=named)
+
     def command(self, *arguments: str | Path, before: str = "") -> list[str]:
         """The command line, with what Python does before the program begins."""
         code = RUN.format(code=str(self.code), before=before)
@@ -204,6 +210,80 @@ class Acts(Code):
             out, _err = process.communicate(timeout=120)
         lines = out.splitlines()
         return (json.loads(lines[-1]) if lines else {}), (self.folder / "trace").read_text().splitlines()
+
+
+FORKS = """
+import json, os, sys, traceback
+sys.path.insert(0, {code!r})
+from collectors.disk.act.__main__ import main
+for line in sys.stdin:
+    wanted = json.loads(line)
+    child = os.fork()
+    if child == 0:
+        out = os.open(wanted["out"], os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o644)
+        os.dup2(out, 1)
+        os.dup2(out, 2)
+        left, inside, code = wanted["call"], False, 1
+        def hook(event, arguments):
+            global left, inside
+            if inside or not event.startswith(("open", "os.", "safefs.", "fcntl.")):
+                return
+            left -= 1
+            if left == 0:
+                inside = True
+                exec(wanted["meddle"])
+                inside = False
+        sys.addaudithook(hook)
+        try:
+            code = main(wanted["arguments"])
+        except BaseException:
+            traceback.print_exc()
+        inside = True
+        sys.stdout.flush()
+        os._exit(77 if left > 0 else code)
+    print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), flush=True)
+"""
+NO_MORE_CALLS = 77
+
+
+class Forks:
+    """Runs the program again and again, each time in a process of its own that meddles before its Nth call.
+
+    A call is an audit event of the file system's: what Python or safefs is about to ask the kernel for.
+    """
+
+    def __init__(self, acts: Acts) -> None:
+        self._out = acts.folder / "out"
+        self._process = subprocess.Popen(
+            [acts.python, "-I", "-B", "-c", FORKS.format(code=str(acts.code))],
+            env=acts.environment,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+
+    def __enter__(self) -> Forks:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._process.kill()
+        self._process.communicate()
+
+    def run(self, call: int, meddle: str, *arguments: str | Path) -> int:
+        """One run; its exit code, NO_MORE_CALLS where it ended before that call, negative where a signal killed it."""
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        wanted = {"call": call, "meddle": meddle, "out": str(self._out), "arguments": [*map(str, arguments)]}
+        self._process.stdin.write(json.dumps(wanted) + "\n")
+        self._process.stdin.flush()
+        code = int(self._process.stdout.readline())
+        assert "Traceback" not in self._out.read_text(), self._out.read_text()
+        return code
+
+    @property
+    def said(self) -> str:
+        """What the last run wrote."""
+        return self._out.read_text()
 
 
 def content(folder: Path) -> dict[str, Any]:
