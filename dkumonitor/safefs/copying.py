@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import hashlib
 import os
@@ -93,8 +94,14 @@ def give(descriptor: int, attributes: Attributes) -> None:
 
 
 def copy_link(source: int, directory: int, name: bytes, status: os.stat_result) -> None:
-    """Make a symbolic link that says what the one behind a handle says, with its owner and times."""
-    os.symlink(os.readlink(b"", dir_fd=source), name, dir_fd=directory)
+    """Make a symbolic link that says what the one behind a handle says, with its owner and times.
+
+    To read a link is a use of it for the kernel, and not for us: its access time is put back.
+    """
+    said = os.readlink(b"", dir_fd=source)
+    with contextlib.suppress(PermissionError):
+        os.utime(f"/proc/self/fd/{source}", ns=(status.st_atime_ns, status.st_mtime_ns))
+    os.symlink(said, name, dir_fd=directory)
     os.chown(name, status.st_uid, status.st_gid, dir_fd=directory, follow_symlinks=False)
     os.utime(name, ns=(status.st_atime_ns, status.st_mtime_ns), dir_fd=directory, follow_symlinks=False)
 

@@ -16,6 +16,7 @@ _BENEATH: Final = (
 )
 _DIRECTORY: Final = os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _WITHOUT_OPENAT2: Final = (errno.ENOSYS, errno.EPERM)  # an old kernel; a filter of system calls
+_NO_WAY: Final = (errno.ENOENT, errno.ESTALE, errno.ELOOP, errno.ENOTDIR, errno.EXDEV)
 _PORTION_BYTES: Final = 3500  # the kernel takes 4096 bytes of a path at once
 
 
@@ -97,11 +98,17 @@ class Tree:
         return self._resolve(directory, name, os.O_PATH | os.O_NOFOLLOW)
 
     def leads_to(self, relative: bytes, directory: int) -> bool:
-        """Whether that path still leads to the directory that is open."""
+        """Whether that path still leads to the directory that is open.
+
+        Raises:
+            OSError: it cannot be told.
+        """
         try:
             again = self.directory(relative)
-        except OSError:
-            return False
+        except OSError as error:
+            if error.errno in _NO_WAY:
+                return False
+            raise
         try:
             return os.path.sameopenfile(again, directory)
         finally:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import msgspec
 
-from collectors.disk.plan_file import Entry, Head, PlanWriter
+from collectors.disk.plan_file import Entry, Head, PlanReader, PlanWriter
 from tests.faults.program import HOST, Code
 from tests.stack import wait_for
 
@@ -23,10 +23,11 @@ if TYPE_CHECKING:
 DAY = 86400
 OLD_DAYS = 400
 RUN = """
-import runpy, sys
+import sys
 sys.path.insert(0, {code!r})
 {before}
-runpy.run_module("collectors.disk.act", run_name="__main__", alter_sys=True)
+from collectors.disk.act.__main__ import main
+sys.exit(main(sys.argv[1:]))
 """
 STOPPED = """
 import os, signal
@@ -139,9 +140,20 @@ class Acts(Code):
             writer.close()
         return path
 
+    def rewritten(self, path: Path, **values: Any) -> Path:
+        """The same plan with another head, which its writer would not write."""
+        with PlanReader.open(path) as reader:
+            head = msgspec.structs.replace(reader.head, **values)
+            entries = [entry for block in reader.blocks() for entry in block]
+        with path.open("wb") as file:
+            writer = PlanWriter(file, head)
+            writer.add(entries)
+            writer.close()
+        return path
+
     def plan_entry(self, path: Path, named: bytes) -> Entry:
         """A path as a scan would find it under another name."""
-        return msgspec.structs.replace(entry_of(self.tree, path), path=named)
+        return msgspec.structs.replace(entry_of(path.parent, path), path=named)
 
     def command(self, *arguments: str | Path, before: str = "") -> list[str]:
         """The command line, with what Python does before the program begins."""
@@ -280,10 +292,17 @@ class Forks:
         assert "Traceback" not in self._out.read_text(), self._out.read_text()
         return code
 
-    @property
-    def said(self) -> str:
-        """What the last run wrote."""
-        return self._out.read_text()
+    def told(self, *arguments: str | Path) -> dict[str, Any]:
+        """The outcome of a run that nothing meddles with."""
+        self.run(0, "", *arguments, "--json")
+        outcome: dict[str, Any] = json.loads(self._out.read_text().splitlines()[-1])
+        return outcome
+
+
+def quietly(path: Path) -> bytes:
+    """Read a file as a backup does: it is no use of it."""
+    with os.fdopen(os.open(path, os.O_RDONLY | os.O_NOATIME), "rb") as file:
+        return file.read()
 
 
 def content(folder: Path) -> dict[str, Any]:
@@ -297,7 +316,7 @@ def content(folder: Path) -> dict[str, Any]:
         if path.is_symlink():
             inside = os.readlink(path)
         elif path.is_file():
-            inside = path.read_bytes()
+            inside = quietly(path)
         times = there.st_mtime_ns if not path.is_dir() or path.is_symlink() else None
         found[str(path.relative_to(folder))] = (there.st_mode, there.st_uid, there.st_gid, times, inside)
     return found
@@ -306,7 +325,7 @@ def content(folder: Path) -> dict[str, Any]:
 def with_state(folder: Path) -> dict[str, bytes]:
     """The content of every file below a folder, ours included, by its path."""
     return {
-        str(path.relative_to(folder)): path.read_bytes()
+        str(path.relative_to(folder)): quietly(path)
         for path in sorted(folder.rglob("*"))
         if path.is_file() and not path.is_symlink()
     }

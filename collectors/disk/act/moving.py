@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 _FULL = (errno.ENOSPC, errno.EDQUOT)
 _SECTOR_BYTES = 512
+_NEW_FILE = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOATIME | os.O_CLOEXEC  # reading it back is no use of it
 
 
 class Mover:
@@ -37,6 +38,7 @@ class Mover:
         self._plan = plan
         self._pace = pace
         self._mirror = Mirror(source, target)
+        self._made: os.stat_result | None = None  # the copy of the entry at hand, once it has its name
         self._links: dict[int, tuple[bytes, int]] = {}
         self.freed_bytes = 0
 
@@ -55,23 +57,20 @@ class Mover:
         Raises:
             OSError: it failed; the source is where it was, or waits in the quarantine.
         """
+        self._made = None
         try:
             reason = self._copy(path, number, source, redo=redo)
+            if reason is None:
+                self.remember(path, source.status.st_ino, source.status.st_nlink)
+                reason = self._remove(number, source)
         except OSError as error:
-            if error.errno in _FULL:
-                return Reason.FULL
-            raise
-        finally:
-            places.discard(self._target.staging, b"%d" % number)
-        if reason is not None:
-            return reason
-        self.remember(path, source.status.st_ino, source.status.st_nlink)
-        try:
-            reason = self._remove(number, source)
-        except OSError:
             if self._source.found(self._plan, number) is None:
                 self._withdraw(path, number)
-            raise
+            if error.errno not in _FULL:
+                raise
+            reason = Reason.FULL
+        finally:
+            places.discard(self._target.staging, b"%d" % number)
         if reason not in {None, Reason.KEPT}:
             self._withdraw(path, number)
         return reason
@@ -129,7 +128,7 @@ class Mover:
     def _copy_file(self, staging: int, name: bytes, source: Source) -> Reason | None:
         reader = places.opened(source.handle)
         try:
-            writer = os.open(name, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600, dir_fd=staging)
+            writer = os.open(name, _NEW_FILE, 0o600, dir_fd=staging)
             try:
                 before = os.fstat(reader)
                 digest = copy_content(reader, writer, before.st_size, self._pace)
@@ -156,6 +155,7 @@ class Mover:
                     places.rename_new(staging, name, folder, leaf)
             except FileExistsError:
                 return Reason.TAKEN
+            self._made = made
             os.fsync(folder)
             there = places.status(folder, leaf)
             if made is None or there is None or (made.st_dev, made.st_ino) != (there.st_dev, there.st_ino):
@@ -204,7 +204,10 @@ class Mover:
                 return os.readlink(b"", dir_fd=handle) == os.readlink(b"", dir_fd=copy.handle)
             if not copy.is_file or not stat.S_ISREG(status.st_mode) or there.st_size != status.st_size:
                 return False
-            return self._digest(handle, status) == self._digest(copy.handle, there)
+            if self._digest(handle, status) != self._digest(copy.handle, there):
+                return False
+            self._made = there
+            return True
         finally:
             copy.close()
 
@@ -237,11 +240,14 @@ class Mover:
         return reason
 
     def _withdraw(self, path: bytes, number: int) -> None:
-        """Remove a copy whose source stays, as far as that can be done: two files must not come of one."""
+        """Remove a copy of ours whose source stays, as far as that can be done: two files must not come of one."""
+        if self._made is None:
+            return
         with contextlib.suppress(OSError):
             copy = Source(self._target.tree, path)
             try:
-                copy.take(self._target.staging, b"%d" % number)
+                if (copy.status.st_dev, copy.status.st_ino) == (self._made.st_dev, self._made.st_ino):
+                    copy.take(self._target.staging, b"%d" % number)
             finally:
                 copy.close()
                 places.discard(self._target.staging, b"%d" % number)
