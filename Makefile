@@ -20,7 +20,7 @@ help:
 	@echo 'make run    build the bundle, install it into ./demo, start it and say where to look'
 	@echo 'make stop   end what make run started'
 	@echo 'make test   all tests, on the real bundle'
-	@echo 'make lint   ruff, mypy, import-linter, shellcheck'
+	@echo 'make lint   ruff, mypy, import-linter, shellcheck, gofmt, go vet'
 	@echo 'make bench  measure against the peers and write docs/benchmarks.md'
 	@echo 'make dist   build dist/dkumonitor-$(VERSION)-linux-amd64.tar.gz (without Grafana unless GRAFANA= is given)'
 	@echo 'make lock   pin the newest versions that the *.in files allow'
@@ -46,6 +46,8 @@ lint: $(VENV)/ready
 	$(BIN)/mypy $(PACKAGES) tests
 	$(BIN)/lint-imports
 	$(BIN)/shellcheck .ci/run tests/install-packages installer/launcher.sh templates/launchers/*
+	test -z "$$(gofmt -l scanner)" || { gofmt -d scanner; exit 1; }
+	cd scanner && go vet ./...
 
 # These compare what is shown with the machine itself, or idle for minutes: they come first, and alone.
 QUIET_TESTS := tests/bundle/test_dashboards.py tests/contract
@@ -53,6 +55,7 @@ QUIET_TESTS := tests/bundle/test_dashboards.py tests/contract
 # The tests run the bundle as users do, so it is built first. Most of them wait for programs: more workers than cores.
 test: $(VENV)/ready dist
 	tests/install-packages
+	cd scanner && go test ./...
 	$(BIN)/pytest -n 2 --dist loadgroup $(QUIET_TESTS) $(PYTEST_ARGS)
 	$(BIN)/pytest -n 3 --dist loadgroup $(addprefix --ignore=,$(QUIET_TESTS)) $(PYTEST_ARGS)
 

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from bundle.components import Components, Part, Source
 
 PACKAGES = ("dkumonitor", "collectors", "dkm", "installer", "console")
-_PARTS = ("cpython", "python-packages", "collectd", "go-carbon", "carbonapi", "webassets")
+_PARTS = ("cpython", "python-packages", "collectd", "go-carbon", "carbonapi", "dkm-scan", "webassets")
 _OPENSSL = Path("bin/openssl")  # what the release takes of that part, beside what is linked into Python
 _LISTS = ("modules.json", "packages.json", "web-packages.json")
 _LAUNCHER = "launcher.sh"  # becomes the release's `installer`
@@ -153,16 +153,25 @@ def _bill(release: Release) -> list[sbom.Entry]:
         if part.kind == "go":
             modules = json.loads((built.tree / "modules.json").read_text(encoding="utf-8"))
             entries += [_module_entry(module, part, built.licences) for module in modules]
+            if part.folder:
+                entries.append(_own_entry(part, built))
             continue
         (source,) = (source for source in part.sources if source.sha256 == built.about["source_sha256"])
         entries.append(part_entry(part, source))
     return entries
 
 
+def _own_entry(part: Part, built: BuiltPart) -> sbom.Entry:
+    notes = (("options", " ".join(part.options)),)
+    purl = f"pkg:generic/{part.name}@{part.version}"
+    program = sha256_of(built.tree / "bin" / part.name)
+    return sbom.Entry(part.name, part.version, purl, part.licence, program, kind="application", notes=notes)
+
+
 def _module_entry(module: dict[str, str], part: Part, licences: Path) -> sbom.Entry:
     name, version = module["name"], module["version"]
     if name != part.module:
         return sbom.go_entry(name, version, module["sum"], identify_folder(licences / name.replace("/", "_")))
-    patches = tuple(("patched-by", path.name) for path in sorted(golang.module_folder(part.name).glob("*.patch")))
+    patches = tuple(("patched-by", path.name) for path in sorted(golang.module_folder(part).glob("*.patch")))
     entry = sbom.go_entry(name, version, module["sum"], part.licence)
     return replace(entry, notes=entry.notes + patches)

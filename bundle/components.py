@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tomllib
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from typing import TYPE_CHECKING, Any
 
 from bundle.errors import BuildError
@@ -39,7 +39,10 @@ class Source:
 
 @dataclass(frozen=True)
 class Part:
-    """One third-party part; `sources` in the order in which they are tried. Go parts and npm packages have none."""
+    """One part; `sources` in the order in which they are tried. Go parts and npm packages have none.
+
+    `folder` is that of our own Go module in the checkout: such a part has the version of the product.
+    """
 
     name: str
     kind: str
@@ -54,6 +57,7 @@ class Part:
     module: str = ""
     package: str = ""
     source_code: str = ""
+    folder: str = ""
 
 
 @dataclass(frozen=True)
@@ -103,7 +107,10 @@ def _part(table: dict[str, Any], path: Path) -> Part:
             f"{path}: part {name} has {len(sources)} sources", "Every part has one, except Go modules and npm packages."
         )
     if part.sources:
-        part = Part(**{**vars(part), "version": part.sources[0].version})
+        return replace(part, version=part.sources[0].version)
+    if part.folder:
+        version = (path.parent.parent / "VERSION").read_text(encoding="utf-8").strip()
+        return replace(part, version=version, options=tuple(text.format(version=version) for text in part.options))
     return part
 
 

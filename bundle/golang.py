@@ -1,4 +1,4 @@
-"""go-carbon and carbonapi: static programs from modules that go.sum pins."""
+"""go-carbon, carbonapi and our own dkm-scan: static programs from modules that go.sum pins."""
 
 from __future__ import annotations
 
@@ -9,11 +9,14 @@ from typing import TYPE_CHECKING
 
 from bundle.errors import BuildError, FetchError, HashError, RecipeError
 from bundle.files import copy_file, copy_tree
+from bundle.hashes import sha256_of
 
 if TYPE_CHECKING:
+    from bundle.components import Part
     from bundle.recipe import Workshop
 
 STANDARD_LIBRARY = "stdlib"
+_OWN_LICENCE = Path(__file__).parent.parent / "LICENSE"
 _LICENCE_NAME = re.compile(r"(licen[cs]e|copying|notice|patents)([.-].*)?", re.IGNORECASE)
 _ENVIRONMENT = {
     "CGO_ENABLED": "0",
@@ -24,16 +27,27 @@ _ENVIRONMENT = {
 }
 
 
-def module_folder(name: str) -> Path:
+def module_folder(part: Part) -> Path:
     """Return the folder with the go.mod and go.sum of a part."""
-    return Path(__file__).parent / name
+    bundle = Path(__file__).parent
+    return bundle.parent / part.folder if part.folder else bundle / part.name
+
+
+def module_hashes(part: Part) -> dict[str, str]:
+    """Return the hash of each file that a part is built from: go.mod, go.sum, patches, and our own source."""
+    folder = module_folder(part)
+    return {path.name: sha256_of(path) for path in sorted(folder.iterdir()) if _is_source(path.name)}
+
+
+def _is_source(name: str) -> bool:
+    return name in {"go.mod", "go.sum"} or (name.endswith((".patch", ".go")) and not name.endswith("_test.go"))
 
 
 def build(shop: Workshop) -> None:
     """Build the program and list the modules that are in it, with their licences."""
     name = shop.part.name
     work = shop.scratch / "module"
-    copy_tree(module_folder(name), work)
+    copy_tree(module_folder(shop.part), work, _is_source)
     changed = _changed_module(shop, work)
     program = shop.tree / "bin" / name
     try:
@@ -51,7 +65,11 @@ def build(shop: Workshop) -> None:
         for path in sorted(folders[f"{module}@{version}"].iterdir()):
             if _LICENCE_NAME.fullmatch(path.name) and path.is_file():
                 copy_file(path, shop.licences / module.replace("/", "_") / path.name, executable=False)
-    copy_tree(changed or folders[f"{shop.part.module}@v{shop.part.version}"], shop.kept_source)
+    if shop.part.folder:
+        copy_file(_OWN_LICENCE, shop.licences / name / _OWN_LICENCE.name, executable=False)
+        copy_tree(work, shop.kept_source)
+    else:
+        copy_tree(changed or folders[f"{shop.part.module}@v{shop.part.version}"], shop.kept_source)
 
 
 def _checksums(path: Path) -> dict[tuple[str, str], str]:
@@ -97,7 +115,7 @@ def _module_folders(shop: Workshop, work: Path, modules: list[str]) -> dict[str,
 def _explained(error: RecipeError, name: str) -> BuildError:
     if "checksum mismatch" in error.what or "SECURITY ERROR" in error.what:
         return HashError(
-            f"{name}: a Go module is not the one that bundle/{name}/go.sum pins:\n{error.what}",
+            f"{name}: a Go module is not the one that its go.sum pins:\n{error.what}",
             "Find out why before going on.",
         )
     if re.search(r"dial tcp|no such host|i/o timeout|connection refused|proxyconnect", error.what):

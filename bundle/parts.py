@@ -116,8 +116,7 @@ class Workbench:
         locked = {}
         compiler = self._compiler.identity
         if part.kind == "go":
-            module = golang.module_folder(part.name)
-            locked = {path.name: sha256_of(path) for path in sorted(module.iterdir())}  # go.mod, go.sum, patches
+            locked = golang.module_hashes(part)
             compiler = go_version(self._commands, self._cache.root)
         if part.kind == "npm":
             locked = {name: sha256_of(npm.FOLDER / name) for name in npm.LOCKED}

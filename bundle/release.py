@@ -61,7 +61,8 @@ def check_tree(release: Release, output: Output, cache: Cache, commands: Command
     """Run the verify step; remarks about Grafana's own files are printed."""
     progress.start("verify", "checking")
     own = [name for name in assemble.PACKAGES if (release.tree / cpython.SITE_PACKAGES / name).is_dir()]
-    paths = [cache.root / "work", cache.root / "parts", cache.root / "tools", output.build, release.checkout / "bundle"]
+    paths = [cache.root / name for name in ("work", "parts", "tools")]
+    paths += [output.build, *(release.checkout / name for name in ("bundle", "scanner"))]
     remarks = verify(release.tree, [*own, *_WHEEL_IMPORTS.split()], paths, output.build, commands)
     for remark in remarks:
         commands.log.write("verify", f"taken as it is: {remark}")
@@ -125,12 +126,12 @@ def _lay_source(release: Release, file: Path | None, name: str, built: BuiltPart
         return [
             f"\n{name}: bundle/webassets/package-lock.json names every package and its hash; nothing is compiled.\n"
         ]
-    lines = [
-        f"\n{name} {built.about['version']} ({part.licence}), {part.homepage}\n  options: {' '.join(part.options)}\n"
-    ]
+    address = part.homepage or "a part of dkumonitor"
+    lines = [f"\n{name} {built.about['version']} ({part.licence}), {address}\n  options: {' '.join(part.options)}\n"]
     if file is None:
         copy_tree(built.source, folder / "sources" / name)
-        return [*lines, f"  source: sources/{name}; its modules are pinned by bundle/{name}/go.sum\n"]
+        pins = f"sources/{name}/go.sum" if part.folder else f"bundle/{name}/go.sum"
+        return [*lines, f"  source: sources/{name}; its modules are pinned by {pins}\n"]
     with_name = folder / "sources" / file.name
     with_name.parent.mkdir(exist_ok=True)
     try:

@@ -127,6 +127,7 @@ def _trial(tree: Path, packages: Sequence[str], work: Path, commands: Commands) 
         tries: list[list[str | Path]] = [
             [copy / "bin/go-carbon", "-version"],
             [copy / "bin/carbonapi", "--help"],
+            [copy / "bin/dkm-scan", "--json", copy],
             [copy / "bin/openssl", "version"],
             [copy / "collectd/sbin/collectd", "-h"],
             [python, "-I", "-B", "-W", "ignore", "-c", _IMPORTS, _NATIVE_MODULES, " ".join(packages)],

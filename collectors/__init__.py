@@ -7,6 +7,7 @@ module defines ``COMPONENT``. docs/collectors.md shows how one is made.
 """
 
 import logging
+import os
 from collections.abc import Mapping
 from importlib import import_module
 from pathlib import Path
@@ -18,11 +19,15 @@ from dkumonitor.installation import Installation
 from dkumonitor.settings import Settings, settings_file
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
     from types import ModuleType
 
     import click
 
+    from dkumonitor.doctor.findings import Finding
+    from dkumonitor.mail.settings import MailSettings
     from dkumonitor.store.migrations import Component
+    from dkumonitor.views import Card
 
 _FOLDER = Path(__file__).parent
 _log = logging.getLogger(__name__)
@@ -77,6 +82,11 @@ def pages() -> "dict[str, ModuleType]":
     return found
 
 
+def cards() -> "list[Card]":
+    """What every collector has to say to the overview."""
+    return [card for module in pages().values() for card in getattr(module, "OVERVIEW", ())]
+
+
 def page_folders() -> dict[str, Path]:
     """Where the html of each collector with pages lies, by name."""
     return {name: _FOLDER / name for name in _folders_with("pages.py")}
@@ -117,6 +127,21 @@ def components() -> "list[Component]":
     from dkumonitor.store.components import core_components  # noqa: PLC0415  only those who write need the database
 
     return [*core_components(), *(_attribute(name, "tables", "COMPONENT") for name in _folders_with("tables.py"))]
+
+
+def checks(*, connects: bool) -> "tuple[Callable[[Installation], Iterator[Finding]], ...]":
+    """The doctor's checks that need to know what collectors there are.
+
+    Args:
+        connects: whether to sign in at the mail server, which nobody should do every few seconds.
+    """
+    from dkumonitor.doctor.mail import mail_check  # noqa: PLC0415  only who examines needs them
+    from dkumonitor.doctor.store import store_check  # noqa: PLC0415  the same
+
+    def mail_settings(installation: Installation) -> "MailSettings":
+        return load_settings(discover(), installation, os.environ).mail
+
+    return store_check(components), mail_check(mail_settings, connects=connects)
 
 
 def _folders_with(file_name: str) -> list[str]:

@@ -26,7 +26,14 @@ def jobs(found: Found, settings: Settings) -> list[Job]:
     """What runs: every collector that is not switched off. One that cannot be loaded becomes a job that says so."""
     broken = [_failing(name, error) for name, error in found.broken.items()]
     wanted = [found.collectors[name] for name, own in settings.collectors.items() if own.enabled]
-    return [_job(collector, settings) for collector in wanted + broken]
+    return [job for collector in wanted + broken for job in (_job(collector, settings), *_more(collector, settings))]
+
+
+def _more(collector: Collector, settings: Settings) -> list[Job]:
+    """The collectors that share another one's settings, but for how often that one runs."""
+    own = settings.collectors.get(collector.name)
+    intervals = [(one, one.interval_seconds or settings.interval_seconds) for one in collector.more]
+    return [Job(one, own or one.settings(), interval_seconds) for one, interval_seconds in intervals]
 
 
 def _job(collector: Collector, settings: Settings) -> Job:

@@ -15,12 +15,15 @@ from starlette.middleware import Middleware
 from starlette.middleware.gzip import GZipMiddleware
 from starlette.routing import Mount
 
+import collectors
 from console import discovery, problems, tick
 from console.assets import Assets
+from console.banners import Banners
 from console.security import Guard
 from console.state import State
 from dkumonitor.accounts.passwords import Hashing
 from dkumonitor.carbonapi import Carbonapi
+from dkumonitor.views import Sources
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
@@ -54,16 +57,18 @@ def make_app(
     """
     found = discovery.find()
     address = installation.carbonapi_address
+    carbonapi = None if address is None else Carbonapi(address)
     state = State(
         installation=installation,
         settings=settings,
         store=store,
-        carbonapi=None if address is None else Carbonapi(address),
+        carbonapi=carbonapi,
         hashing=hashing or Hashing(),
         templates=discovery.templates(installation.version),
         listings=found.listings,
         menu=discovery.menu(found.routes),
         routes=found.routes,
+        banners=Banners(lambda viewer: Sources(installation, store, carbonapi, viewer, clock()), collectors.cards()),
         clock=clock,
     )
     names = HostNames(settings.allowed_hosts, installation.listen)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+import os
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
@@ -11,16 +13,16 @@ import jinja2
 import msgspec
 
 import collectors
-from console import cells, tables
+from console import parameters, tables
 from console.routing import Declared, page
 from console.show import show, sources
 from console.state import MenuItem
-from dkumonitor.render import size
+from dkumonitor import cells
 from dkumonitor.text import printable
 from dkumonitor.views import Listing
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
     from starlette.requests import Request
     from starlette.responses import Response
@@ -68,6 +70,8 @@ def find() -> Found:
     for name, module in collectors.pages().items():
         listings += getattr(module, "LISTINGS", ())
         routes += [_page(name, one) for one in getattr(module, "PAGES", ())]
+    for listing in listings:
+        parameters.check(listing.parameters, listing.name)
     by_name = {listing.name: listing for listing in listings}
     routes += [tables.listing_api(listing) for listing in listings]
     addresses = [(one.method, one.path) for one in routes]
@@ -96,25 +100,34 @@ def templates(version: str) -> jinja2.Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    made.filters |= {
+    filters: dict[str, Callable[..., str]] = {
+        "about": cells.about,
         "duration": cells.duration,
         "moment": cells.moment,
+        "path_text": _path_text,
         "printable": printable,
-        "size": size,
+        "size": cells.size,
     }
+    made.filters |= filters
     made.globals |= {"version": version, "static": lambda name: f"/static/{name}?v={version}"}
     return made
 
 
+def _path_text(path: bytes) -> str:
+    return printable(os.fsdecode(path))
+
+
 def _page(collector: str, declared: Page) -> Declared:
     def endpoint(request: Request) -> Response:
-        content: dict[str, Any] = dict(declared.content(sources(request)))
+        given = parameters.taken(request.query_params, declared.parameters)
+        content: dict[str, Any] = {"title": declared.title, **declared.content(sources(request, given))}
         return show(
             request,
             f"{collector}/{declared.template}",
-            title=declared.title,
-            listing=lambda name: tables.drawn(request, name),
+            parameters=given,
+            listing=functools.partial(tables.drawn, request),
             **content,
         )
 
-    return page(f"/{declared.path}", endpoint, role=declared.role, title=declared.title, order=declared.order)
+    title = declared.title if declared.in_menu else ""
+    return page(f"/{declared.path}", endpoint, role=declared.role, title=title, order=declared.order)

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 
 import collectors
 from dkumonitor.doctor.examination import examine
-from dkumonitor.doctor.store import store_check
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -63,4 +62,4 @@ class Examinations:
 @functools.cache
 def examinations_of(installation: Installation) -> Examinations:
     """The examinations of an installation, of which a process has one."""
-    return Examinations(lambda: examine(installation, (store_check(collectors.components),)))
+    return Examinations(lambda: examine(installation, collectors.checks(connects=False)))

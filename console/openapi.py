@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -70,7 +71,8 @@ class _Schemas:
     """The JSON schemas of every type that the routes name, each once."""
 
     def __init__(self, routes: Iterable[Declared]) -> None:
-        types = [kind for one in routes for kind in (one.body, one.query, _row_type(one.answer)) if kind is not None]
+        named = ((one.body, one.query, _row_type(one.answer), _parameters_type(one.answer)) for one in routes)
+        types = [kind for kinds in named for kind in kinds if kind is not None]
         found, self.components = msgspec.json.schema_components([*types, Asked], ref_template=_REF)
         self._of = list(zip([*types, Asked], found, strict=True))
 
@@ -87,6 +89,10 @@ class _Schemas:
 
 def _row_type(answer: Any) -> Any:
     return answer.row_type if isinstance(answer, Listing) else answer
+
+
+def _parameters_type(answer: Any) -> Any:
+    return answer.parameters if isinstance(answer, Listing) else None
 
 
 def _operation(one: Declared, schemas: _Schemas) -> dict[str, Any]:
@@ -115,16 +121,21 @@ def _parameters(one: Declared, schemas: _Schemas) -> list[dict[str, Any]]:
         {"name": name, "in": "path", "required": True, "schema": {"type": kinds.get(kind, "string")}}
         for name, kind in _PARAMETER.findall(one.path)
     ]
-    columns: Mapping[str, Any] = {}
-    query = one.query
     if isinstance(one.answer, Listing):
-        query, columns = Asked, {"enum": ["", *one.answer.columns]}
-    if query is not None:
-        found += [
-            {"name": name, "in": "query", "schema": {**schema, **(columns if name == "sort" else {})}}
-            for name, schema in schemas.parameters(query).items()
-        ]
+        found += _queried(one.answer.parameters, schemas)
+        found += _queried(Asked, schemas, {"sort": {"enum": ["", *one.answer.columns]}})
+    elif one.query is not None:
+        found += _queried(one.query, schemas)
     return found
+
+
+def _queried(wanted: Any, schemas: _Schemas, more: Mapping[str, Mapping[str, Any]] = MappingProxyType({})) -> Any:
+    """A struct's fields as parameters of an address; `more` is added to the schemas of some."""
+    required = {field.encode_name for field in msgspec.structs.fields(wanted) if field.required}
+    return [
+        {"name": name, "in": "query", "required": name in required, "schema": {**schema, **more.get(name, {})}}
+        for name, schema in schemas.parameters(wanted).items()
+    ]
 
 
 def _answers(one: Declared, schemas: _Schemas) -> dict[str, Any]:

@@ -18,7 +18,7 @@ from console.refused import PROBLEMS, Refused
 from console.routing import API
 from console.show import show
 from dkumonitor.accounts.errors import AccountError, BusyError, NotThereError
-from dkumonitor.errors import DkmError, ServiceError, StoreError
+from dkumonitor.errors import DkmError, NoSuchError, QuestionError, ServiceError, StoreError
 from dkumonitor.text import printable
 
 if TYPE_CHECKING:
@@ -29,6 +29,14 @@ if TYPE_CHECKING:
 _log = logging.getLogger("console")
 _BY_STATUS = {status: slug for slug, (status, _) in reversed(PROBLEMS.items())}
 _RETRY_SECONDS = "5"
+# Errors whose own text is the answer; the first that fits.
+_SAID: tuple[tuple[type[DkmError], str], ...] = (
+    (NotThereError, "not-there"),
+    (NoSuchError, "not-there"),
+    (QuestionError, "bad-question"),
+    (AccountError, "refused-change"),
+    (ServiceError, "no-answer"),
+)
 
 
 def handlers() -> dict[type[Exception], Callable[[Request, Exception], Response]]:
@@ -61,12 +69,9 @@ def of_error(error: DkmError) -> Refused:
     """How an error that a person can do something about is answered."""
     if isinstance(error, BusyError):
         return Refused("busy", str(error), {"Retry-After": _RETRY_SECONDS})
-    if isinstance(error, NotThereError):
-        return Refused("not-there", str(error))
-    if isinstance(error, AccountError):
-        return Refused("refused-change", str(error))
-    if isinstance(error, ServiceError):
-        return Refused("no-answer", printable(str(error)))
+    for kind, slug in _SAID:
+        if isinstance(error, kind):
+            return Refused(slug, printable(str(error)))
     if isinstance(error, StoreError):
         unforeseen(error)
         return Refused("no-store", "An admin finds the reason by `dkm doctor`.", {"Retry-After": _RETRY_SECONDS})

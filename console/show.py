@@ -9,7 +9,7 @@ from starlette.responses import HTMLResponse
 from console import access
 from console.state import state_of
 from dkumonitor.accounts import sessions
-from dkumonitor.views import Sources
+from dkumonitor.views import Parameters, Sources
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -17,8 +17,11 @@ if TYPE_CHECKING:
     from starlette.requests import Request
 
 
-def sources(request: Request) -> Sources:
-    """What a view may read for this request."""
+_NO_PARAMETERS = Parameters()
+
+
+def sources(request: Request, parameters: Parameters = _NO_PARAMETERS) -> Sources:
+    """What a view may read for this request, and of what."""
     state = state_of(request)
     return Sources(
         installation=state.installation,
@@ -26,6 +29,7 @@ def sources(request: Request) -> Sources:
         carbonapi=state.carbonapi,
         viewer=access.identity_of(request).viewer,
         now_seconds=state.clock(),
+        parameters=parameters,
     )
 
 
@@ -35,7 +39,7 @@ def show(
     """A page from a template that extends ``base.html``.
 
     It is given, beside the context: ``viewer`` (None where nobody is signed in), ``menu``, ``path``, ``csrf``,
-    ``theme``, ``message``, ``version``, ``names_until_seconds`` and ``may(role)``.
+    ``theme``, ``message``, ``banners()``, ``version``, ``names_until_seconds`` and ``may(role)``.
     """
     state = state_of(request)
     identity: access.Identity | None = getattr(request.state, "identity", None)
@@ -48,6 +52,7 @@ def show(
         "csrf": session.csrf if session else "",
         "theme": session.theme if session else "auto",
         "message": _message(request, session),
+        "banners": lambda: state.banners.of(viewer.role) if viewer else [],
         "names_until_seconds": session.names_until_seconds if session and viewer and viewer.sees_names else 0,
         "host": state.installation.host,
         "may": lambda role: viewer is not None and viewer.role.may(role),

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     import jinja2
     from starlette.requests import Request
 
+    from console.banners import Banners
     from console.routing import Declared
     from dkumonitor.accounts.passwords import Hashing
     from dkumonitor.carbonapi import Carbonapi
@@ -42,6 +43,7 @@ class State:
         listings: every table by its name.
         menu: the navigation in its order.
         routes: every declared route.
+        banners: what stands on top of every page.
         clock: the time, UTC seconds.
     """
 
@@ -54,6 +56,7 @@ class State:
     listings: Mapping[str, Listing]
     menu: tuple[MenuItem, ...]
     routes: tuple[Declared, ...]
+    banners: Banners
     clock: Callable[[], float]
 
     @property

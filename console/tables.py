@@ -4,31 +4,33 @@ from __future__ import annotations
 
 import io
 import json
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Annotated, Any
-from urllib.parse import urlencode
 
 import msgspec
 from starlette.responses import Response, StreamingResponse
 
 from console import access
-from console.cells import Cell, Column, cell_of, columns_of
+from console import parameters as of
 from console.refused import Refused
 from console.routing import API, Declared, api, page
 from console.show import show, sources
 from console.state import state_of
+from dkumonitor.cells import Cell, Column, cell_of, columns_of
 from dkumonitor.render import Form, plain_row, render
-from dkumonitor.views import DEFAULT_LIMIT, MAX_LIMIT, Listing, Question
+from dkumonitor.views import DEFAULT_LIMIT, MAX_LIMIT, Listing, Parameters, Question
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator
 
     from starlette.requests import Request
 
-    from dkumonitor.views import Answer
+    from dkumonitor.views import Answer, Sources
 
 MAX_OFFSET = 10_000_000
 MAX_SEARCH = 200
 CSV_MAX_ROWS = 100_000
+_NO_PARAMETERS = Parameters()
 
 
 class Asked(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -62,6 +64,7 @@ class Table(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         first, last: the numbers of the rows that are shown, from 1; 0 where there are none.
+        parameters: what it is of, as an address has it.
     """
 
     name: str
@@ -74,30 +77,32 @@ class Table(msgspec.Struct, frozen=True, kw_only=True):
     first: int
     last: int
     question: Question
+    parameters: Mapping[str, str]
     csv: str
     previous: str | None
     next: str | None
 
 
-def question_of(request: Request, listing: Listing) -> Question:
-    """What the address asks of a listing.
+def asked(request: Request, listing: Listing) -> tuple[Sources, Question]:
+    """What the address asks of a listing: of what, and how sorted, searched and cut.
 
     Raises:
         Refused: a parameter is unknown or out of bounds.
     """
     given = dict(request.query_params)
+    own = {name: given.pop(name) for name in listing.parameters.__struct_fields__ if name in given}
     try:
-        asked = msgspec.convert(given, Asked, strict=False)
+        found = msgspec.convert(given, Asked, strict=False)
     except msgspec.ValidationError as error:
         raise Refused("bad-question", f"{error}.") from None
-    if asked.sort and asked.sort not in listing.columns:
+    if found.sort and found.sort not in listing.columns:
         raise Refused("bad-question", f"{listing.name} can be sorted by {', '.join(listing.columns)}.")
-    if "\x00" in asked.search:
+    if "\x00" in found.search:
         raise Refused("bad-question", "A search holds no NUL.")
-    return Question(**msgspec.structs.asdict(asked))
+    return sources(request, of.taken(own, listing.parameters)), Question(**msgspec.structs.asdict(found))
 
 
-def table(listing: Listing, question: Question, answer: Answer) -> Table:
+def table(listing: Listing, question: Question, answer: Answer, parameters: Parameters = _NO_PARAMETERS) -> Table:
     """A listing's answer, ready to be drawn."""
     if not question.sort:
         question = msgspec.structs.replace(question, sort=listing.sort, descending=listing.descending)
@@ -105,21 +110,25 @@ def table(listing: Listing, question: Question, answer: Answer) -> Table:
     path = f"/tables/{listing.name}"
     end = question.offset + len(answer.rows)
     more = bool(answer.rows) and end < answer.total
-    back = max(0, question.offset - question.limit)
+
+    def moved(path: str, **changes: Any) -> str:
+        return of.address(path, parameters, msgspec.structs.replace(question, **changes))
+
     return Table(
         name=listing.name,
         title=listing.title,
         summary=listing.summary,
         empty=_empty(listing, question),
-        headings=tuple(_heading(path, column, question) for column in columns),
+        headings=tuple(_heading(path, column, question, parameters) for column in columns),
         rows=[_cells(listing, columns, row) for row in answer.rows],
         total=answer.total,
         first=question.offset + 1 if answer.rows else 0,
         last=end if answer.rows else 0,
         question=question,
-        csv=_address(f"{path}.csv", msgspec.structs.replace(question, offset=0, limit=DEFAULT_LIMIT)),
-        previous=_address(path, msgspec.structs.replace(question, offset=back)) if question.offset else None,
-        next=_address(path, msgspec.structs.replace(question, offset=end)) if more else None,
+        parameters=of.written(parameters),
+        csv=moved(f"{path}.csv", offset=0, limit=DEFAULT_LIMIT),
+        previous=moved(path, offset=max(0, question.offset - question.limit)) if question.offset else None,
+        next=moved(path, offset=end) if more else None,
     )
 
 
@@ -127,13 +136,13 @@ def _empty(listing: Listing, question: Question) -> str:
     return "No row contains that text." if question.search else listing.empty or "There is nothing here yet."
 
 
-def _heading(path: str, column: Column, question: Question) -> Heading:
+def _heading(path: str, column: Column, question: Question, parameters: Parameters) -> Heading:
     mine = question.sort == column.name
     # A number is first asked for its largest, a text for its first; a second press turns it round.
     descending = not question.descending if mine else column.numeric
-    asked = msgspec.structs.replace(question, sort=column.name, descending=descending, offset=0)
+    turned = msgspec.structs.replace(question, sort=column.name, descending=descending, offset=0)
     order = ("descending" if question.descending else "ascending") if mine else "none"
-    return Heading(column, _address(path, asked), order)
+    return Heading(column, of.address(path, parameters, turned), order)
 
 
 def _cells(listing: Listing, columns: tuple[Column, ...], row: msgspec.Struct) -> tuple[Cell, ...]:
@@ -144,18 +153,6 @@ def _link(listing: Listing, column: Column, row: msgspec.Struct) -> str | None:
     """Where a cell leads to: to a page of this console or nowhere, whatever a name in the row made of it."""
     href = listing.links[column.name](row) if column.name in listing.links else None
     return href if href and href.startswith("/") and not href.startswith(("//", "/\\")) else None
-
-
-def _address(path: str, question: Question) -> str:
-    given = {
-        name: str(value).lower() if isinstance(value, bool) else value
-        for name, value in msgspec.structs.asdict(question).items()
-        if value != getattr(_NOTHING, name)
-    }
-    return f"{path}?{urlencode(given)}" if given else path
-
-
-_NOTHING = Question()
 
 
 def listing_of(request: Request, name: str) -> Listing:
@@ -171,11 +168,17 @@ def listing_of(request: Request, name: str) -> Listing:
     return listing
 
 
-def drawn(request: Request, name: str) -> Table:
-    """The first rows of a listing, for a page that has it in it. Where the page was asked, the listing's own order."""
+def drawn(request: Request, name: str, **parameters: Any) -> Table:
+    """The first rows of a listing, for a page that has it in it, in the listing's own order.
+
+    Args:
+        request: the page's.
+        name: the listing's.
+        parameters: what it shall be of.
+    """
     listing = listing_of(request, name)
-    question = Question()
-    return table(listing, question, listing.of(sources(request), question))
+    question, wanted = Question(), of.taken(parameters, listing.parameters)
+    return table(listing, question, listing.of(sources(request, wanted), question), wanted)
 
 
 def show_table(request: Request) -> Response:
@@ -184,23 +187,22 @@ def show_table(request: Request) -> Response:
     if name.endswith(".csv"):
         return _csv(request, listing_of(request, name.removesuffix(".csv")))
     listing = listing_of(request, name)
-    question = question_of(request, listing)
-    found = table(listing, question, listing.of(sources(request), question))
+    read, question = asked(request, listing)
+    found = table(listing, question, listing.of(read, question), read.parameters)
     template = "table.html" if request.headers.get("hx-request") else "table_page.html"
     return show(request, template, title=listing.title, table=found)
 
 
 def _csv(request: Request, listing: Listing) -> Response:
-    question = question_of(request, listing)
+    read, question = asked(request, listing)
     wanted = question.limit if "limit" in request.query_params else CSV_MAX_ROWS
     headers = {"Content-Disposition": f'attachment; filename="{listing.name}.csv"'}
-    chunks = _csv_chunks(request, listing, question, wanted)
+    chunks = _csv_chunks(read, listing, question, wanted)
     first = next(chunks)  # what can fail, fails before the answer has begun
     return StreamingResponse(_with(first, chunks), media_type="text/csv; charset=utf-8", headers=headers)
 
 
-def _csv_chunks(request: Request, listing: Listing, question: Question, wanted: int) -> Iterator[str]:
-    read = sources(request)
+def _csv_chunks(read: Sources, listing: Listing, question: Question, wanted: int) -> Iterator[str]:
     given = 0
     while True:
         part = msgspec.structs.replace(question, offset=question.offset + given, limit=min(MAX_LIMIT, wanted - given))
@@ -222,13 +224,13 @@ def listing_api(listing: Listing) -> Declared:
     """The listing's route below ``/api/v1/``."""
 
     def answer(request: Request) -> Response:
-        question = question_of(request, listing)
-        return _json(listing, question, listing.of(sources(request), question))
+        read, question = asked(request, listing)
+        return _json(listing, question, listing.of(read, question), read.parameters)
 
     return api(f"/{listing.name}", answer, role=listing.role, summary=listing.summary, answer=listing)
 
 
-def _json(listing: Listing, question: Question, answer: Answer) -> Response:
+def _json(listing: Listing, question: Question, answer: Answer, parameters: Parameters) -> Response:
     body: Mapping[str, Any] = {
         "rows": [plain_row(row) for row in answer.rows],
         "total": answer.total,
@@ -236,13 +238,16 @@ def _json(listing: Listing, question: Question, answer: Answer) -> Response:
         "limit": question.limit,
     }
     path = f"{API}/{listing.name}"
-    links = []
+    moves = {}
     end = question.offset + len(answer.rows)
     if answer.rows and end < answer.total:
-        links.append(f'<{_address(path, msgspec.structs.replace(question, offset=end))}>; rel="next"')
+        moves["next"] = end
     if question.offset:
-        back = max(0, question.offset - question.limit)
-        links.append(f'<{_address(path, msgspec.structs.replace(question, offset=back))}>; rel="prev"')
+        moves["prev"] = max(0, question.offset - question.limit)
+    links = [
+        f'<{of.address(path, parameters, msgspec.structs.replace(question, offset=offset))}>; rel="{relation}"'
+        for relation, offset in moves.items()
+    ]
     headers = {"Link": ", ".join(links)} if links else None
     return Response(json.dumps(body, separators=(",", ":")), media_type="application/json", headers=headers)
 

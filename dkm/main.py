@@ -15,7 +15,6 @@ from dkm.overview import show_overview
 from dkm.services import show_collectors, show_services
 from dkumonitor.doctor.examination import examine, exit_code
 from dkumonitor.doctor.findings import Finding
-from dkumonitor.doctor.store import store_check
 from dkumonitor.errors import DkmError
 from dkumonitor.installation import Installation, current
 from dkumonitor.render import Form, form_options, render, render_one
@@ -33,16 +32,18 @@ Examples:
   dkm overview                   is the machine well?
   dkm services                   what runs, since when, with how much memory
   dkm collectors                 how each collector's last run went
+  dkm mail test me@example.org   does mail get out?
   dkm password                   another password for the console's admin
   dkm shutdown                   end every program, and supervisord
 
 The verbs of supervisorctl are described at https://supervisord.org/running.html."""
 
 
-# Verbs that need the store, by their module, which is loaded when one of them is called: the library of databases takes
-# a fifth of a second.
-_WITH_STORE = {
+# Verbs by their module, which is loaded when one of them is called: the library of databases takes a fifth of a second,
+# that of mail a twentieth.
+_LATER = {
     "account": "dkm.accounts",
+    "mail": "dkm.mail",
     "password": "dkm.accounts",
     "people": "dkm.people",
     "setup": "dkm.setup",
@@ -56,14 +57,14 @@ class Verbs(click.Group):
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         """Our verbs and the collectors' groups; supervisorctl's are in the help's own section."""
-        return sorted({*super().list_commands(ctx), *_WITH_STORE, *collectors.command_names()})
+        return sorted({*super().list_commands(ctx), *_LATER, *collectors.command_names()})
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         """The command of this name, or None where nobody knows it."""
         if (own := super().get_command(ctx, cmd_name)) is not None:
             return own
-        if cmd_name in _WITH_STORE:
-            verb: click.Command = getattr(import_module(_WITH_STORE[cmd_name]), cmd_name)
+        if cmd_name in _LATER:
+            verb: click.Command = getattr(import_module(_LATER[cmd_name]), cmd_name)
             return verb
         if cmd_name in supervision.verbs():
             return _supervisor_command(cmd_name)
@@ -135,10 +136,11 @@ def show_doctor(installation: Installation, form: Form) -> None:
     """Check everything and say what to do.
 
     It looks at every program and port, at the console and the store, sends a test point to carbon and reads it
-    back, and checks how old the newest points are, disk room, the clock, versions, the certificate and secrets.
+    back, signs in at the mail server where one is set, and checks how old the newest points are, disk room, the
+    clock, versions, the certificate and secrets.
     Exits 1 when something failed; a warning alone is no failure.
     """
-    findings = examine(installation, (store_check(collectors.components),))
+    findings = examine(installation, collectors.checks(connects=True))
     if form is Form.TABLE:
         click.echo(doctor.report(findings))
     else:

@@ -15,7 +15,6 @@ import collectors
 from dkumonitor.accounts.roles import Role
 from dkumonitor.carbonapi import Carbonapi
 from dkumonitor.doctor.examination import examine
-from dkumonitor.doctor.store import store_check
 from dkumonitor.errors import DkmError
 from dkumonitor.overview.readings import read
 from dkumonitor.overview.rows import FileSystem, Host, Overview, Problem, TopUser
@@ -23,7 +22,7 @@ from dkumonitor.overview.survey import overview
 from dkumonitor.render import Form, render
 from dkumonitor.services import Service
 from dkumonitor.text import printable
-from dkumonitor.views import Card, Sources, Viewer
+from dkumonitor.views import Sources, Viewer
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -48,9 +47,9 @@ def show_overview(installation: Installation, *, as_json: bool) -> None:
     address = installation.carbonapi_address
     carbonapi = None if address is None else Carbonapi(address, ANSWER_SECONDS)
     now_seconds = time.time()
-    findings = examine(installation, (store_check(collectors.components),))
+    findings = examine(installation, collectors.checks(connects=False))
     with _opened(installation) as store:
-        cards = _cards() if store is not None else []
+        cards = collectors.cards() if store is not None else []
         sources = Sources(installation, cast("Store", store), carbonapi, ME, now_seconds)
 
         def readings() -> Readings:
@@ -79,10 +78,6 @@ def _write(found: Overview) -> None:
             render(rows, row_type, Form.TABLE, sys.stdout)
     for card in found.cards:
         click.echo(f"{printable(card.title)}: {printable(card.sentence)}")
-
-
-def _cards() -> list[Card]:
-    return [card for module in collectors.pages().values() for card in getattr(module, "OVERVIEW", ())]
 
 
 @contextlib.contextmanager

@@ -16,8 +16,7 @@ from dkumonitor.accounts.roles import Role
 from dkumonitor.render import Form, form_options, render
 from dkumonitor.store import people_csv
 from dkumonitor.store.components import core_components
-from dkumonitor.store.engine import open_store
-from dkumonitor.store.migrations import check
+from dkumonitor.store.migrations import open_checked
 from dkumonitor.store.people import CSV, EVERYWHERE, Change, Person, replace
 from dkumonitor.store.people_view import LISTING
 from dkumonitor.store.upkeep import sync_people
@@ -25,7 +24,6 @@ from dkumonitor.views import Question, Sources, Viewer
 
 if TYPE_CHECKING:
     from dkumonitor.installation import Installation
-    from dkumonitor.store.engine import Store
 
 EVERYBODY = 1_000_000
 
@@ -52,7 +50,7 @@ def list_people(installation: Installation, form: Form, search: str) -> None:
       dkm people list --search smith --json
       dkm people list --csv > people.csv
     """  # noqa: D301  \b is click's
-    with _opened(installation) as store:
+    with open_checked(installation, core_components()) as store:
         viewer = Viewer("dkm", Role.ADMIN, sees_names=True)  # whoever may call dkm may read the store's file
         sources = Sources(installation, store, None, viewer, time.time())
         answer = LISTING.of(sources, Question(search=search, limit=EVERYBODY))
@@ -80,7 +78,7 @@ def import_people(installation: Installation, file: Path, form: Form, *, dry_run
     if dry_run:
         click.echo(f"{file} has {len(entries)} people and no wrong line.")
         return
-    with _opened(installation) as store:
+    with open_checked(installation, core_components()) as store:
         change = replace(store, CSV, EVERYWHERE, entries, time.time())
     render([change], Change, form, sys.stdout)
 
@@ -98,18 +96,8 @@ def sync(installation: Installation, form: Form) -> None:
       dkm people sync
     """  # noqa: D301  \b is click's
     settings = collectors.load_settings(collectors.discover(), installation, os.environ).people
-    with _opened(installation) as store, Progress(sys.stderr) as progress:
+    with open_checked(installation, core_components()) as store, Progress(sys.stderr) as progress:
         changes, errors = sync_people(store, installation, settings, time.time(), progress.show)
     render(changes, Change, form, sys.stdout)
     if errors:
         raise errors[0]
-
-
-def _opened(installation: Installation) -> Store:
-    store = open_store(installation)
-    try:
-        check(store, core_components())
-    except BaseException:
-        store.close()
-        raise
-    return store

@@ -12,7 +12,8 @@ import msgspec
 
 import collectors
 from dkm.progress import Progress
-from dkumonitor.render import Form, form_options, render, size
+from dkumonitor.cells import size
+from dkumonitor.render import Form, form_options, render
 from dkumonitor.store.engine import open_store
 from dkumonitor.store.migrations import check
 from dkumonitor.store.retention import clean, terms

@@ -90,6 +90,10 @@ class Collector:
         interval_seconds: how often it runs; None takes the interval of ``[collectors]``.
         deadline_seconds: after it the run, with every process it started, is killed.
         memory_bytes: what a run may map beyond what it was born with.
+        outlasts_interval: whether a run may go on when the next is due; what is left out then is neither counted nor
+            told.
+        more: collectors that belong to this one and share its settings, each named ``<name>_<word>``; they run by
+            themselves, at the interval that they declare.
     """
 
     name: str
@@ -101,6 +105,8 @@ class Collector:
     interval_seconds: int | None = None
     deadline_seconds: float = 8.0
     memory_bytes: int = 256 * MIB
+    outlasts_interval: bool = False
+    more: tuple["Collector", ...] = ()
 
 
 RUN_METRICS = (

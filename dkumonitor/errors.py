@@ -11,10 +11,13 @@
     ├── ServiceError         8  a program of the installation does not answer
     ├── AccessError          9  the caller may not control this installation
     ├── StoreError          10  the database cannot be used, or has the wrong schema
-    └── PeopleError         11  a list of people cannot be read
+    ├── PeopleError         11  a list of people cannot be read
+    ├── MailError           12  mail cannot be sent, or cannot wait
+    ├── NoSuchError         13  what was asked for by its name or number is not there
+    └── QuestionError       14  a listing cannot be asked that
 
-2 is kept for wrong usage (click, getopt). Other packages derive their own from DkmError and take a code above 11:
-:mod:`dkumonitor.accounts.errors` has 20.
+2 is kept for wrong usage (click, getopt). Other packages derive their own from DkmError and take a code above 14:
+:mod:`dkumonitor.accounts.errors` has 20, :mod:`collectors.disk.errors` 30 to 35, :mod:`collectors.arrivals.errors` 40 to 42.
 """
 
 
@@ -89,3 +92,21 @@ class PeopleError(DkmError):
     """A feed of people (a CSV file, a directory server) cannot be read as such."""
 
     exit_code = 11
+
+
+class MailError(DkmError):
+    """Mail cannot be sent to its server, or cannot wait on disk."""
+
+    exit_code = 12
+
+
+class NoSuchError(DkmError):
+    """What was asked for by its name or number is not there."""
+
+    exit_code = 13
+
+
+class QuestionError(DkmError):
+    """A listing or a page cannot be asked that: two parameters do not go together, or one says nothing."""
+
+    exit_code = 14

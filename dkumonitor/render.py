@@ -10,14 +10,15 @@ from typing import Any, TextIO, TypeVar
 import click
 import msgspec
 
+from dkumonitor.cells import cell_of, columns_of
 from dkumonitor.text import printable, unprintable
 
 Cell = str | bytes | int | float | bool | None
 F = TypeVar("F", bound=Callable[..., Any])
 _FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")  # noqa: RUF001  full width: Excel reads them too
 _MARKED = (*_FORMULA, "'")  # a text that begins with the mark itself gets another, so that none is mixed up
-_UNIT = 1024
 _WIDE = 1_000_000  # characters: what a program reads is never cut
+_GAP = 3  # characters between two columns
 
 
 class Form(StrEnum):
@@ -35,8 +36,8 @@ def form_options(command: F) -> F:
     return command
 
 
-def render(rows: Sequence[msgspec.Struct], row_type: type[msgspec.Struct], form: Form, out: TextIO) -> None:
-    """Write rows.
+def render(rows: Iterable[msgspec.Struct], row_type: type[msgspec.Struct], form: Form, out: TextIO) -> None:
+    """Write rows; JSON and CSV one after the other, so that a million of them need no memory.
 
     Args:
         rows: of ``row_type``, whose fields are the columns; cells are str, bytes (a file name), numbers, bool or None.
@@ -46,14 +47,22 @@ def render(rows: Sequence[msgspec.Struct], row_type: type[msgspec.Struct], form:
             for reading: sizes in KiB and so on, controls escaped.
         out: where to write.
     """
-    columns = row_type.__struct_fields__
-    flat = [plain_row(row) for row in rows]
     if form is Form.JSON:
-        out.write(json.dumps(flat, indent=2) + "\n")
+        _write_json(map(plain_row, rows), out)
     elif form is Form.CSV:
-        write_csv(columns, (row.values() for row in flat), out)
+        write_csv(row_type.__struct_fields__, (plain_row(row).values() for row in rows), out)
     else:
-        _write_table(columns, flat, out)
+        _write_table(row_type, list(rows), out)
+
+
+def _write_json(rows: Iterable[Mapping[str, Any]], out: TextIO) -> None:
+    """As ``json.dumps(rows, indent=2)`` writes a list."""
+    before = "["
+    for row in rows:
+        indented = json.dumps(row, indent=2).replace("\n", "\n  ")
+        out.write(f"{before}\n  {indented}")
+        before = ","
+    out.write("[]\n" if before == "[" else "\n]\n")
 
 
 def write_csv(columns: Sequence[str], rows: Iterable[Iterable[Cell]], out: TextIO) -> None:
@@ -68,12 +77,13 @@ def render_one(row: msgspec.Struct, form: Form, out: TextIO) -> None:
     if form is Form.CSV:
         render([row], type(row), form, out)
         return
-    flat = plain_row(row)
     if form is Form.JSON:
-        out.write(json.dumps(flat, indent=2) + "\n")
+        out.write(json.dumps(plain_row(row), indent=2) + "\n")
     else:
-        width = max(map(len, flat))
-        out.writelines(f"{name.replace('_', ' '):{width}}  {_table_cell(name, cell)}\n" for name, cell in flat.items())
+        columns = columns_of(type(row))
+        width = max(len(column.label) for column in columns)
+        lines = (f"{column.label:{width}}  {cell_of(column, getattr(row, column.name)).text}" for column in columns)
+        out.writelines(f"{line}\n" for line in lines)
 
 
 def plain_row(row: msgspec.Struct) -> dict[str, str | int | float | bool | None]:
@@ -100,39 +110,36 @@ def _csv_cell(cell: Cell) -> Cell:
     return csv_text(cell) if isinstance(cell, str) else cell
 
 
-def _write_table(columns: Sequence[str], rows: Sequence[Mapping[str, Any]], out: TextIO) -> None:
+def _write_table(row_type: type[msgspec.Struct], rows: Sequence[msgspec.Struct], out: TextIO) -> None:
+    """A table for reading. Where a terminal has not the room for all columns, the last ones are named below it."""
     from rich.box import SIMPLE_HEAD  # noqa: PLC0415  rich takes 50 ms to import, and only tables need it
+    from rich.cells import cell_len  # noqa: PLC0415  the same
     from rich.console import Console  # noqa: PLC0415  the same
     from rich.table import Table  # noqa: PLC0415  the same
     from rich.text import Text  # noqa: PLC0415  the same
 
+    columns = columns_of(row_type)
+    texts = [[cell_of(column, getattr(row, column.name)).text for column in columns] for row in rows]
     console = Console(file=out, highlight=False, width=None if out.isatty() else _WIDE)
+    widths = [
+        max(cell_len(column.label), *(cell_len(text[at]) for text in texts), 0) for at, column in enumerate(columns)
+    ]
+    shown = _that_fit(widths, console.width)
     table = Table(box=SIMPLE_HEAD, pad_edge=False)
-    for name in columns:
-        numeric = any(isinstance(row[name], int | float) for row in rows)
-        table.add_column(name.replace("_", " "), justify="right" if numeric else "left", no_wrap=numeric)
-    for row in rows:
-        table.add_row(*(Text(_table_cell(name, row[name])) for name in columns))
+    for column in columns[:shown]:
+        table.add_column(column.label, justify="right" if column.numeric else "left", no_wrap=column.numeric)
+    for text in texts:
+        table.add_row(*map(Text, text[:shown]))
     console.print(table)
+    if left_out := columns[shown:]:
+        out.write(f"{len(left_out)} more columns: {', '.join(column.name for column in left_out)} (--json, --csv)\n")
 
 
-def _table_cell(name: str, cell: Cell) -> str:
-    if cell is None:
-        return "-"
-    if isinstance(cell, bool):
-        return "yes" if cell else "no"
-    if isinstance(cell, int | float):
-        if name.endswith(("_bytes", "_bytes_per_second")):
-            return size(cell)
-        return f"{cell:.1f}" if isinstance(cell, float) else str(cell)
-    return printable(str(cell))
-
-
-def size(size_bytes: float) -> str:
-    """A size for reading: ``512 B``, ``1.5 KiB``."""
-    number = float(size_bytes)
-    for unit in ("B", "KiB", "MiB", "GiB", "TiB"):
-        if abs(number) < _UNIT:
-            return f"{number:.0f} {unit}" if unit == "B" else f"{number:.1f} {unit}"
-        number /= _UNIT
-    return f"{number:.1f} PiB"
+def _that_fit(widths: Sequence[int], room: int) -> int:
+    """How many columns, from the first on, a terminal has the room for; two at least, which then are folded."""
+    taken = 0
+    for count, width in enumerate(widths):
+        taken += width + _GAP
+        if taken > room:
+            return max(count, 2)
+    return len(widths)

@@ -133,6 +133,8 @@ class Scheduler:
 
     def _begin(self, job: Job, slot: int) -> None:
         if job.child is not None:
+            if job.collector.outlasts_interval:
+                return
             job.skipped_total += 1
             if not job.was_skipped:
                 _log.warning("collector %s: runs are left out, the one before has not ended", job.name)

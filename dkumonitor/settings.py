@@ -13,6 +13,7 @@ from dkumonitor.address import Address
 from dkumonitor.collector import MIB, CollectorSettings
 from dkumonitor.errors import AddressError, SettingsError
 from dkumonitor.installation import Installation
+from dkumonitor.mail.settings import MailSettings
 from dkumonitor.store.settings import PeopleSettings, StoreSettings
 
 FILE_NAME = "dkumonitor.toml"
@@ -76,6 +77,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         interval_seconds: the interval of collectors that name none, from ``[collectors]`` or the installation.
         collectors: each collector's own struct, by its name.
         console: ``[console]``.
+        mail: ``[mail]``.
         store: ``[store]``.
         people: ``[people]``.
     """
@@ -84,6 +86,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     interval_seconds: int
     collectors: Mapping[str, CollectorSettings]
     console: ConsoleSettings = ConsoleSettings()
+    mail: MailSettings = MailSettings()
     store: StoreSettings = StoreSettings()
     people: PeopleSettings = PeopleSettings()
 
@@ -103,7 +106,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
             SettingsError: the file is missing or not TOML, or a key or value is not known. Names the file and the key.
         """
         tables = _tables(path)
-        _known("", tables, ["carbon", "collectors", "console", "people", "store"], path)
+        _known("", tables, ["carbon", "collectors", "console", "mail", "people", "store"], path)
         carbon = _convert(_table("carbon", tables, path), CarbonSettings, "carbon", path)
         below = _table("collectors", tables, path)
         _known("collectors", below, [*_Scheduling.__struct_fields__, *collectors], path)
@@ -118,6 +121,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
                 for name, struct in collectors.items()
                 if struct is not None
             },
+            mail=_convert(_table("mail", tables, path), MailSettings, "mail", path),
             store=_convert(_table("store", tables, path), StoreSettings, "store", path),
             people=_convert(_table("people", tables, path), PeopleSettings, "people", path),
         )

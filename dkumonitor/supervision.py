@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 ANSWER_SECONDS = 5.0
 CHANGE_SECONDS = 90.0  # go-carbon alone may take 60 to end
 TAIL_BYTES = 64 * 1024
-BAD_NAME, NOT_RUNNING, ALREADY_STARTED = 10, 70, 60  # supervisor.xmlrpc.Faults
+BAD_NAME, NOT_RUNNING, ALREADY_STARTED, ALREADY_ADDED = 10, 70, 60, 90  # supervisor.xmlrpc.Faults
 
 
 class State(Enum):
@@ -140,6 +140,29 @@ class Supervision:
         self.stop(name)
         self.start(name)
 
+    def take_in(self, name: str) -> None:
+        """Have supervisord read its configuration again and know a program that is new in it.
+
+        Raises:
+            ServiceError: supervisord does not answer, or cannot read its configuration.
+        """
+        with self._telling():
+            self._call("reloadConfig")
+            self._unless("addProcessGroup", name, fault=ALREADY_ADDED)
+
+    def leave_out(self, name: str) -> None:
+        """Stop a program and have supervisord forget it. One that it does not know is no error.
+
+        Raises:
+            ServiceError: supervisord does not answer, or the program does not end.
+        """
+        with self._telling():
+            self._call("reloadConfig")
+        if name in {program.name for program in self.programs()}:
+            self.stop(name)
+            with self._telling():
+                self._unless("removeProcessGroup", name, fault=BAD_NAME)
+
     def tail(self, name: str, lines: int) -> list[str]:
         """The last lines of a program's log, safe to be shown; none where it has not written any.
 
@@ -160,6 +183,14 @@ class Supervision:
             raise ServiceError(
                 f"supervisord does not answer on {self._socket}: {error}", f"{self._installation.dir}/bin/dkm start"
             ) from error
+
+    def _unless(self, method: str, name: str, *, fault: int) -> None:
+        """Call, and take one fault for done."""
+        try:
+            self._call(method, name)
+        except xmlrpc.client.Fault as told:
+            if told.faultCode != fault:
+                raise
 
     def _change(self, method: str, name: str, *, but: int) -> None:
         with self._telling():

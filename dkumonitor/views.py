@@ -4,6 +4,10 @@ A listing is rows of one type, sorted, searched and paged by whoever holds them:
 store, :func:`answer_rows` where they are in memory. A page is a template of the collector's own folder with listings in
 it; a card is what the overview says of a collector. The console finds them in ``collectors/<name>/pages.py``
 (``LISTINGS``, ``PAGES``, ``OVERVIEW``); nothing names a collector anywhere else.
+
+What a listing or a page is of (a run, a user, a directory) is told by parameters: a struct that derives from
+:class:`Parameters`. The console takes them from the address, checks them by their types, and puts them into every
+address that it makes: the headings, the next rows, the CSV, the API; a command takes them from its flags.
 """
 
 from __future__ import annotations
@@ -12,7 +16,7 @@ import os
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar, cast
 
 import msgspec
 
@@ -29,6 +33,7 @@ DEFAULT_LIMIT = 50
 MAX_LIMIT = 1000
 Moment = Annotated[float, msgspec.Meta(description="UTC seconds")]
 """The type of a column that is a point in time. Any other column whose name ends in ``_seconds`` is a duration."""
+P = TypeVar("P", bound="Parameters")
 
 
 class Level(StrEnum):
@@ -54,9 +59,17 @@ class Viewer(msgspec.Struct, frozen=True):
     sees_names: bool = False
 
 
+class Parameters(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """What a listing or a page is of; this one is of nothing in particular.
+
+    The fields of one that derives from this are texts, numbers and booleans, or None where they may be left out. No
+    field has a name of :class:`Question`'s.
+    """
+
+
 @dataclass(frozen=True)
 class Sources:
-    """What a view may read. A view never reads the machine: its facts come from the store and from carbon.
+    """What a view may read, and of what. A view never reads the machine: its facts come from the store and carbon.
 
     Attributes:
         installation: where the programs and folders are.
@@ -64,6 +77,7 @@ class Sources:
         carbonapi: None where this installation reads no metrics.
         viewer: who looks.
         now_seconds: the time, UTC seconds.
+        parameters: of the type that the listing or the page declares.
     """
 
     installation: Installation
@@ -71,6 +85,11 @@ class Sources:
     carbonapi: Carbonapi | None
     viewer: Viewer
     now_seconds: float
+    parameters: Parameters = field(default_factory=Parameters)
+
+    def of(self, _type: type[P]) -> P:
+        """The parameters, as the type that the listing or the page declares."""
+        return cast("P", self.parameters)
 
 
 class Question(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -113,6 +132,7 @@ class Listing:
         descending: the direction of that.
         empty: what to do where there are no rows, one sentence.
         links: by column, what makes the address that a cell links to, from the row; None for no link.
+        parameters: what it can be asked of.
     """
 
     name: str
@@ -120,6 +140,7 @@ class Listing:
     summary: str
     row_type: type[msgspec.Struct]
     ask: Callable[[Sources, Question], Answer]
+    parameters: type[Parameters] = Parameters
     role: Role = Role.VIEWER
     sort: str = ""
     descending: bool = False
@@ -143,10 +164,13 @@ class Page:
     """A page of the console.
 
     Attributes:
-        path: its address below ``/``, of one segment: ``users``.
-        title: its heading and its word in the navigation.
-        template: the name of its html, which lies beside the module that declares it.
-        content: what the template is given, beside ``viewer``, ``title`` and ``listing(name)``.
+        path: its address below ``/``: ``users``, or of more segments where it belongs to another page: ``disk/run``.
+        title: its heading, and its word in the navigation; ``content`` may give another heading.
+        template: the name of its html, which lies in the folder of the module that declares it.
+        content: what the template is given, beside ``viewer``, ``title``, ``parameters`` and
+            ``listing(name, **parameters)``.
+        parameters: what it can be asked of.
+        in_menu: whether it stands in the navigation.
         role: who may see it.
         order: its place in the navigation, the smallest first.
     """
@@ -155,6 +179,8 @@ class Page:
     title: str
     template: str
     content: Callable[[Sources], Mapping[str, Any]] = lambda _: {}
+    parameters: type[Parameters] = Parameters
+    in_menu: bool = True
     role: Role = Role.VIEWER
     order: int = 100
 
@@ -187,6 +213,7 @@ class Card:
         tell: says how it is; None where there is nothing to say, and then no card is shown. Asked at each refresh of
             the page, so it takes milliseconds.
         path: the page that says more, empty for none.
+        banner: whether its sentence stands on top of every page while its level is ``failed``.
         role: who may see it.
         order: its place, the smallest first.
     """
@@ -195,6 +222,7 @@ class Card:
     title: str
     tell: Callable[[Sources], Told | None]
     path: str = ""
+    banner: bool = False
     role: Role = Role.VIEWER
     order: int = 100
 

@@ -23,7 +23,13 @@ _SETTINGS = "dkumonitor/dkumonitor.toml"
 _DISK_ACTS = "dkumonitor/disk-acts.toml"
 EARLIER = "earlier"
 # What lies in DIR/bin, by the launcher that it is: `dkm`, `dkmadmin`, and commands that users of earlier tools know.
-LAUNCHERS = {"dkm": "dkm", "dkmadmin": "dkmadmin", "dkm-act": "dkm-act"}
+LAUNCHERS = {
+    "dkm": "dkm",
+    "dkmadmin": "dkmadmin",
+    "dkm-act": "dkm-act",
+    "directory_observer": EARLIER,
+    "dkmonitor": EARLIER,
+}
 
 
 @dataclass(frozen=True)

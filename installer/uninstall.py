@@ -18,10 +18,10 @@ from installer.release import MANIFEST, Release
 
 UNINSTALLING = "conf/uninstalling.json"
 _DKMADMIN = "bin/dkmadmin"
-_STORAGE = ("go-carbon-dump", "grafana", "spool", "store", "whisper")
+_STORAGE = ("go-carbon-dump", "grafana", "programs", "spool", "store", "whisper")
 _RUN_FILE = re.compile(
     r"(install\.log|collectors\.json|dkm\.lock|supervisord\.(pid|sock(\.\d+)?)|collectd\.sock"
-    r"|(supervisord|go-carbon|carbonapi|grafana|console|collectd|collectors|telegraf)\.(pid|log(\.\d+)?))\Z"
+    r"|(supervisord|go-carbon|carbonapi|grafana|console|collectd|collectors|telegraf|arrivals)\.(pid|log(\.\d+)?))\Z"
 )
 
 

@@ -25,12 +25,12 @@ from typing import TYPE_CHECKING, Any
 
 import httpx
 
+import collectors
 from dkumonitor.accounts import accounts, sessions, tokens
 from dkumonitor.accounts.audit import Actor
 from dkumonitor.accounts.passwords import Hashing
 from dkumonitor.accounts.roles import Role
 from dkumonitor.installation import Installation
-from dkumonitor.store.components import core_components
 from dkumonitor.store.engine import Store, open_store
 from dkumonitor.store.migrations import Component, upgrade
 from tests.stack import wait_for
@@ -144,7 +144,7 @@ def running_console(
     Args:
         folder: becomes DIR.
         carbonapi: ``HOST:PORT`` of a carbonapi.
-        components: tables to make beside those of the core and of every collector that is given here.
+        components: tables to make beside those of the core and of the collectors.
         settings: the text of dkumonitor.toml.
         before_start: called with the store and the installation, to fill them.
         description: keys of installation.json that differ.
@@ -155,7 +155,7 @@ def running_console(
     if installation.tls:
         make_certificate(installation)
     store = open_store(installation)
-    upgrade(store, [*core_components(), *components])
+    upgrade(store, [*collectors.components(), *components])
     make_accounts(store)
     if before_start is not None:
         before_start(store, installation)

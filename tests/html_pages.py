@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from html.parser import HTMLParser
 
-FORBIDDEN = {"base", "embed", "iframe", "object", "plaintext", "style", "svg", "math", "template"}
+FORBIDDEN = {"base", "embed", "iframe", "object", "plaintext", "style", "math", "template"}
+IN_PICTURES = {"svg", "g", "a", "rect", "path", "text", "title", "desc"}  # nothing that runs, loads or moves
 ADDRESSES = {"action", "data-hx-get", "data-hx-post", "formaction", "href", "src"}
 VOID = {"br", "hr", "img", "input", "link", "meta"}
 
@@ -68,6 +69,8 @@ def assert_harmless(html: str) -> Element:
     root = read(html)
     for element in _walk(root):
         assert element.tag not in FORBIDDEN, element.tag
+        if element.tag == "svg":
+            assert {one.tag for one in _walk(element)} <= IN_PICTURES, element
         for name, value in element.attributes.items():
             assert not name.startswith(("on", "data-hx-on", "hx-")), (element.tag, name)
             assert name not in {"style", "srcdoc"}, (element.tag, name)

@@ -7,7 +7,8 @@
         ├── TaskError       31  a task or an exemption is not there, or says something impossible
         ├── ScanError       32  a tree cannot be scanned
         ├── PlanError       33  a plan's file is missing, damaged, or not for this
-        └── ActError        34  an act is refused, or stopped half way
+        ├── ActError        34  an act is refused, or stopped half way
+        └── LetterError     35  a template of a mail is broken
 """
 
 from __future__ import annotations
@@ -43,3 +44,9 @@ class ActError(DiskError):
     """An act is refused, or stopped before its end; nothing is lost."""
 
     exit_code = 34
+
+
+class LetterError(DiskError):
+    """A template of a mail that the administrator has changed cannot be used; the built-in one is used instead."""
+
+    exit_code = 35

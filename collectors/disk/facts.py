@@ -13,7 +13,7 @@ class FileSystem(msgspec.Struct, frozen=True, kw_only=True):
     """The file system of the tree, by statfs(2): ``available_bytes`` is what an ordinary account may take."""
 
     type: str = ""
-    device: int = 0
+    device: str = ""
     options: str = ""
     total_bytes: int = 0
     free_bytes: int = 0
@@ -59,14 +59,14 @@ class User(Sums, frozen=True, kw_only=True):
     """What one user owns in the tree."""
 
     uid: int
-    mean_age_seconds: float = 0.0
+    mean_age_seconds: float | None = None
 
 
 class Group(Sums, frozen=True, kw_only=True):
     """What one group owns in the tree."""
 
     gid: int
-    mean_age_seconds: float = 0.0
+    mean_age_seconds: float | None = None
 
 
 class Directory(Sums, frozen=True, kw_only=True):
@@ -143,7 +143,7 @@ class Scan(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         path: the tree.
-        totals: the sums of the whole tree.
+        directory_count: how many directories there are; the other sums are as in :class:`Sums`.
         now_seconds: what ages are counted from.
         seconds: how long it took.
         partial: whether something could not be read, or the pass ended early; the sums then are lower bounds.
@@ -157,11 +157,17 @@ class Scan(msgspec.Struct, frozen=True, kw_only=True):
     old_days: int
     age_by: str
     partial: bool
-    partial_reason: str = ""
+    partial_reason: str | None = None
     unreadable_directories: int = 0
     skipped_mounts: int = 0
     threads: int = 0
-    totals: Sums
+    files: int = 0
+    directory_count: int = 0
+    other: int = 0
+    apparent_bytes: int = 0
+    allocated_bytes: int = 0
+    old_files: int = 0
+    old_bytes: int = 0
     filesystem: FileSystem
     users: tuple[User, ...] = ()
     groups: tuple[Group, ...] = ()
@@ -172,3 +178,16 @@ class Scan(msgspec.Struct, frozen=True, kw_only=True):
     top_files: tuple[TopFile, ...] = ()
     top_directories: tuple[TopDirectory, ...] = ()
     errors: tuple[ReadError, ...] = ()
+
+    @property
+    def totals(self) -> Sums:
+        """The sums of the whole tree."""
+        return Sums(
+            files=self.files,
+            directories=self.directory_count,
+            other=self.other,
+            apparent_bytes=self.apparent_bytes,
+            allocated_bytes=self.allocated_bytes,
+            old_files=self.old_files,
+            old_bytes=self.old_bytes,
+        )

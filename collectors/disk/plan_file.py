@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 VERSION = 1
 BLOCK_ENTRIES = 1000
+BYTES_MAX = 2**63 - 1  # sparse files may have sizes whose sum no database takes: it stays there
 _LENGTH_BYTES = 4
 _FRAME_MAX_BYTES = 16 * 1024 * 1024
 T = TypeVar("T")
@@ -134,7 +135,7 @@ class PlanWriter:
         for entry in entries:
             self._block.append(entry)
             self._files += 1
-            self._bytes += entry.size_bytes
+            self._bytes = min(self._bytes + entry.size_bytes, BYTES_MAX)
             if len(self._block) == BLOCK_ENTRIES:
                 self._flush()
 
@@ -218,7 +219,7 @@ class PlanReader:
             if foot is None:
                 block = self._decode(frame, list[Entry])
                 files += len(block)
-                size_bytes += sum(entry.size_bytes for entry in block)
+                size_bytes = min(size_bytes + sum(entry.size_bytes for entry in block), BYTES_MAX)
                 continue
             if (foot.files, foot.bytes, foot.digest) != (files, size_bytes, before) or self._file.read(1):
                 raise PlanError(f"the plan {self._name} is not what its digest says", "Make the plan anew")
@@ -262,7 +263,7 @@ class PlanReader:
     def _decode(self, frame: bytes, wanted: type[T]) -> T:
         try:
             return msgspec.msgpack.decode(frame, type=wanted)
-        except msgspec.MsgspecError:
+        except (msgspec.MsgspecError, UnicodeDecodeError):
             raise self._damaged() from None
 
     def _damaged(self) -> PlanError:

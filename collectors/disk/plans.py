@@ -3,34 +3,32 @@
 from __future__ import annotations
 
 import os
-import tempfile
 import time
-from collections import Counter
 from enum import StrEnum
-from typing import IO, TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 import sqlalchemy as sa
 
 from collectors.disk import tables
 from collectors.disk.errors import PlanError
-from collectors.disk.plan_file import Entry, Foot, Head, PlanReader, PlanWriter
+from collectors.disk.plan_file import BYTES_MAX, Head, PlanReader, PlanWriter
 from dkumonitor.store.engine import insert_rows
 from dkumonitor.views import Moment
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
     from pathlib import Path
 
     from sqlalchemy import Connection
 
+    from collectors.disk.candidates import Candidates
     from collectors.disk.facts import Scan
+    from collectors.disk.plan_file import Foot
     from collectors.disk.tasks import Task
     from dkumonitor.installation import Installation
 
 DAY_SECONDS = 86400
-_DAY_NS = DAY_SECONDS * 10**9
-_CHUNK = 1000
 
 
 class State(StrEnum):
@@ -93,77 +91,6 @@ class Owned(msgspec.Struct, frozen=True):
     uid: int
     files: int
     bytes: int
-
-
-class Candidates:
-    """What a scan lists, put by until it is known how much there is: on disk, so that memory does not grow with it.
-
-    Args:
-        folder: where to; the file has no name there.
-        is_exempt: says which entries are left alone.
-    """
-
-    def __init__(self, folder: Path, is_exempt: Callable[[Entry], bool]) -> None:
-        self._file: IO[bytes] = tempfile.TemporaryFile(dir=folder)  # noqa: SIM115  lives as long as this object
-        self._is_exempt = is_exempt
-        self._files: Counter[int] = Counter()  # by days since the epoch
-        self._bytes: Counter[int] = Counter()
-        self.exempt_files = 0
-
-    def add(self, entries: Sequence[Entry], age_by: str) -> None:
-        """Put entries by."""
-        kept = []
-        for entry in entries:
-            if self._is_exempt(entry):
-                self.exempt_files += 1
-                continue
-            day = used_ns(entry, age_by) // _DAY_NS
-            self._files[day] += 1
-            self._bytes[day] += entry.size_bytes
-            kept.append(entry)
-        encoded = msgspec.msgpack.encode(kept)
-        self._file.write(len(encoded).to_bytes(4, "big") + encoded)
-
-    def chosen(self, age_by: str, max_files: int, max_bytes: int) -> Iterator[list[Entry]]:
-        """The entries within the bounds, those that were used longest ago first as far as days tell them apart."""
-        left_files, left_bytes = max_files, max_bytes
-        whole_days: set[int] = set()
-        last: int | None = None
-        for day in sorted(self._files):
-            if self._files[day] <= left_files and self._bytes[day] <= left_bytes:
-                whole_days.add(day)
-                left_files -= self._files[day]
-                left_bytes -= self._bytes[day]
-            else:
-                last = day
-                break
-        for block in self._blocks():
-            taken = []
-            for entry in block:
-                day = used_ns(entry, age_by) // _DAY_NS
-                if day in whole_days:
-                    taken.append(entry)
-                elif day == last and left_files > 0 and entry.size_bytes <= left_bytes:
-                    left_files -= 1
-                    left_bytes -= entry.size_bytes
-                    taken.append(entry)
-            yield taken
-
-    def close(self) -> None:
-        """Forget them."""
-        self._file.close()
-
-    def _blocks(self) -> Iterator[list[Entry]]:
-        self._file.seek(0)
-        while prefix := self._file.read(4):
-            yield msgspec.msgpack.decode(self._file.read(int.from_bytes(prefix, "big")), type=list[Entry])
-
-
-def used_ns(entry: Entry, age_by: str) -> int:
-    """When an entry was last used."""
-    if age_by == "newest":
-        return max(entry.atime_ns, entry.mtime_ns)
-    return entry.atime_ns if age_by == "atime" else entry.mtime_ns
 
 
 def folder(installation: Installation) -> Path:
@@ -233,7 +160,7 @@ def make(
             for entry in entries:
                 mine = sums.setdefault(entry.uid, [0, 0])
                 mine[0] += 1
-                mine[1] += entry.size_bytes
+                mine[1] = min(mine[1] + entry.size_bytes, BYTES_MAX)
             writer.add(msgspec.structs.replace(entry, reason=reason) for entry in entries)
         foot = writer.close()
     if foot.files == 0:
@@ -278,6 +205,18 @@ def keep(connection: Connection, plan: Plan, owned: Iterable[Owned]) -> None:
 def change(connection: Connection, plan_id: str, values: Mapping[str, Any]) -> None:
     """Change some columns of a plan."""
     connection.execute(sa.update(tables.plans).where(tables.plans.c.id == plan_id).values(dict(values)))
+
+
+def discard(connection: Connection, plan_id: str, now_seconds: float) -> None:
+    """Give a plan up.
+
+    Raises:
+        PlanError: there is no such plan, or it is done already.
+    """
+    if find(connection, plan_id).state not in OPEN:
+        raise PlanError(f"the plan {plan_id} is not open any more", "See `dkm disk plan list --open`")
+    values = {"state": State.DISCARDED.value, "ended_seconds": int(now_seconds), "detail": "discarded by a person"}
+    change(connection, plan_id, values)
 
 
 def find(connection: Connection, plan_id: str) -> Plan:

@@ -13,7 +13,7 @@ import sqlalchemy as sa
 
 from collectors.disk import tables
 from collectors.disk.errors import ScanError
-from collectors.disk.facts import FileSystem, Sums
+from collectors.disk.facts import FileSystem
 from dkumonitor.store.engine import insert_rows
 
 if TYPE_CHECKING:
@@ -269,46 +269,50 @@ def _busy(task: str) -> ScanError:
 
 
 class Seen(msgspec.Struct, frozen=True):
-    """When a task was last looked at: the start of its last run of each kind, and how the last one that ended was."""
+    """When a task was last looked at.
 
-    quick_seconds: int | None
-    full_seconds: int | None
-    level: Level
+    Attributes:
+        quick_seconds: when its last quick run began, however it ended; None where there was none.
+        full_seconds: the same of full runs.
+        is_running: whether a run is under way.
+        level: how full the file system was at the last run that ended well.
+        full_level: the same at the last full run that did; None where none did.
+        scan_seconds: how long that run's scan took.
+    """
+
+    quick_seconds: int | None = None
+    full_seconds: int | None = None
+    is_running: bool = False
+    level: Level = Level.OK
+    full_level: Level | None = None
+    scan_seconds: float | None = None
 
 
-def last_seen(connection: Connection, task: str) -> Seen:
+def last_seen(connection: Connection, task: str, now_seconds: float) -> Seen:
     """When a task was last looked at. A run that failed counts: it is tried again when the next is due."""
-    newest = dict(
-        connection.execute(
-            sa.select(tables.runs.c.kind, sa.func.max(tables.runs.c.started_seconds))
-            .where(tables.runs.c.task == task)
-            .group_by(tables.runs.c.kind)
-        )
-        .tuples()
-        .all()
+    table = tables.runs
+    began = sa.select(table.c.kind, sa.func.max(table.c.started_seconds)).where(table.c.task == task)
+    newest = {row.kind: row[1] for row in connection.execute(began.group_by(table.c.kind))}
+    alive = sa.and_(table.c.state == State.RUNNING.value, table.c.alive_seconds > int(now_seconds) - STALE_SECONDS)
+    running = connection.scalar(sa.select(sa.func.count()).select_from(table).where(table.c.task == task, alive))
+    looked = newest_ended(connection, task)
+    scanned = newest_ended(connection, task, "full")
+    return Seen(
+        quick_seconds=newest.get("quick"),
+        full_seconds=newest.get("full"),
+        is_running=bool(running),
+        level=Level(looked["level"]) if looked else Level.OK,
+        full_level=Level(scanned["level"]) if scanned else None,
+        scan_seconds=scanned["scan_seconds"] if scanned else None,
     )
-    ended = sa.select(tables.runs.c.level).where(
-        tables.runs.c.task == task, tables.runs.c.state.in_([State.DONE.value, State.PARTIAL.value])
-    )
-    level = connection.scalar(ended.order_by(tables.runs.c.started_seconds.desc(), tables.runs.c.id.desc()).limit(1))
-    return Seen(newest.get("quick"), newest.get("full"), Level(level) if level else Level.OK)
 
 
-def newest_full(connection: Connection, task: str) -> int | None:
-    """The number of a task's newest full run that found something."""
-    found: int | None = connection.scalar(
-        sa.select(tables.runs.c.id)
-        .where(
-            tables.runs.c.task == task,
-            tables.runs.c.kind == "full",
-            tables.runs.c.state.in_([State.DONE.value, State.PARTIAL.value]),
-        )
-        .order_by(tables.runs.c.started_seconds.desc(), tables.runs.c.id.desc())
-        .limit(1)
-    )
-    return found
-
-
-def sums_of(row: Mapping[str, Any]) -> Sums:
-    """The sums in a row of a table that has them."""
-    return Sums(**{name: row[name] or 0 for name in Sums.__struct_fields__})
+def newest_ended(connection: Connection, task: str, kind: Kind | None = None) -> dict[str, Any] | None:
+    """The newest run of a task that ended well, as the table has it; of one kind where it is said."""
+    table = tables.runs
+    wanted = sa.select(table).where(table.c.task == task, table.c.state.in_([State.DONE.value, State.PARTIAL.value]))
+    if kind is not None:
+        wanted = wanted.where(table.c.kind == kind)
+    row = connection.execute(wanted.order_by(table.c.started_seconds.desc(), table.c.id.desc()).limit(1)).mappings()
+    found = row.first()
+    return None if found is None else dict(found)

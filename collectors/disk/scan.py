@@ -170,7 +170,7 @@ def _read(
     while (frame := _frame(process.stdout)) is not None:
         try:
             told = _DECODER.decode(frame)
-        except msgspec.MsgspecError as error:
+        except (msgspec.MsgspecError, UnicodeDecodeError) as error:
             raise ScanError(f"the scanner said what cannot be read: {error}", "Is it of this release?") from None
         if isinstance(told, Progress):
             on_progress(told)

@@ -107,7 +107,7 @@ users = sa.Table(
     _of_run(),
     sa.Column("uid", sa.BigInteger, primary_key=True),
     *_sums(),
-    sa.Column("mean_age_seconds", sa.Double, nullable=False),
+    sa.Column("mean_age_seconds", sa.Double),
     sa.Index("disk_users_uid", "uid", "run_id"),
 )
 
@@ -117,7 +117,7 @@ groups = sa.Table(
     _of_run(),
     sa.Column("gid", sa.BigInteger, primary_key=True),
     *_sums(),
-    sa.Column("mean_age_seconds", sa.Double, nullable=False),
+    sa.Column("mean_age_seconds", sa.Double),
 )
 
 directories = sa.Table(

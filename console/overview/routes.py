@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import collectors
 from console.examinations import examinations_of
-from console.overview.drawing import HEIGHT, WIDTH, figure_label, figure_text, spark
+from console.overview.figures import figure_label, figure_text
 from console.overview.watch import watch_of
 from console.routing import api, page
 from console.show import show, sources
@@ -15,7 +15,8 @@ from dkumonitor.overview.facts import facts
 from dkumonitor.overview.judgement import DISK_PERCENT_WARNING, MEMORY_PERCENT_WARNING, SWAP_PERCENT_WARNING
 from dkumonitor.overview.rows import FileSystem, Host, Overview, TopUser
 from dkumonitor.overview.survey import overview
-from dkumonitor.views import Card, Level, Listing, answer_rows
+from dkumonitor.spark import spark
+from dkumonitor.views import Level, Listing, answer_rows
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -28,17 +29,14 @@ if TYPE_CHECKING:
     from dkumonitor.views import Answer, Question, Sources
 
 
-@functools.cache
-def cards() -> tuple[Card, ...]:
-    """What collectors have to say to the overview."""
-    return tuple(card for module in collectors.pages().values() for card in getattr(module, "OVERVIEW", ()))
+_cards = functools.cache(collectors.cards)
 
 
 def overview_of(read: Sources) -> Overview:
     """The overview for a viewer, of metrics that are some seconds old."""
     installation = read.installation
     known = examinations_of(installation).known() or []
-    return overview(read, lambda: watch_of(installation).readings(), known, cards())
+    return overview(read, lambda: watch_of(installation).readings(), known, _cards())
 
 
 def show_overview(request: Request) -> Response:
@@ -52,8 +50,6 @@ def show_overview(request: Request) -> Response:
         now=found,
         figures={card.name: [(figure_label(one), figure_text(one)) for one in card.figures] for card in found.cards},
         sparks={history.host: spark(history.values) for history in found.loads},
-        spark_width=WIDTH,
-        spark_height=HEIGHT,
         unwell={Level.WARNING, Level.FAILED},
         memory_high=MEMORY_PERCENT_WARNING,
         swap_high=SWAP_PERCENT_WARNING,

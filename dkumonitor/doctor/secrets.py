@@ -17,7 +17,7 @@ OTHERS = 0o077
 def secrets(installation: Installation) -> Iterator[Finding]:
     """No one else can read a secret."""
     needed = {"grafana_secret_key": installation.grafana, "tls_key.pem": installation.tls}
-    may_be_there = ("admin_password", "database_password")
+    may_be_there = ("admin_password", "database_password", "mail_password")
     names = [name for name, is_needed in needed.items() if is_needed]
     # By name: with --user the folder is root's, and lets its account pass but not look around.
     names += [name for name in may_be_there if installation.secret(name).exists()]

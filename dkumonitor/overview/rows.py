@@ -96,7 +96,7 @@ class LoadHistory(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class CardTold(msgspec.Struct, frozen=True, kw_only=True):
-    """What a collector says to the overview."""
+    """What a collector says to the overview; ``banner``: its sentence stands on top of every page of the console."""
 
     name: str
     title: str
@@ -104,6 +104,7 @@ class CardTold(msgspec.Struct, frozen=True, kw_only=True):
     sentence: str
     figures: tuple[Figure, ...]
     path: str
+    banner: bool = False
 
 
 class Overview(msgspec.Struct, frozen=True, kw_only=True):

@@ -41,13 +41,13 @@ def overview(
     installation = sources.installation
     said, problems = _metrics(sources, readings)
     programs, program_problems = _programs(installation)
-    told = _cards(sources, cards)
+    said_by_cards = _cards(sources, cards)
     problems += program_problems
     problems += _collectors(installation)
     problems += _doctor(findings, {(problem.source, problem.about) for problem in problems})
     problems += [
         Problem(level=card.level, source="overview", about=card.title, text=card.sentence, do="")
-        for card in told
+        for card in said_by_cards
         if card.level in {Level.WARNING, Level.FAILED}
     ]
     problems.sort(key=lambda problem: -list(Level).index(problem.level))
@@ -64,7 +64,7 @@ def overview(
         file_systems=said.file_systems,
         users=said.users,
         services=programs,
-        cards=told,
+        cards=said_by_cards,
         loads=said.loads,
     )
 
@@ -133,11 +133,11 @@ def _doctor(findings: Sequence[Finding], known: set[tuple[str, str]]) -> list[Pr
 
 
 def _cards(sources: Sources, cards: Iterable[Card]) -> list[CardTold]:
-    told = []
+    found = []
     for card in sorted(cards, key=lambda card: (card.order, card.title)):
-        said = _told(sources, card) if sources.viewer.role.may(card.role) else None
+        said = told(sources, card) if sources.viewer.role.may(card.role) else None
         if said is not None:
-            told.append(
+            found.append(
                 CardTold(
                     name=card.name,
                     title=card.title,
@@ -145,12 +145,14 @@ def _cards(sources: Sources, cards: Iterable[Card]) -> list[CardTold]:
                     sentence=printable(said.sentence),
                     figures=said.figures,
                     path=card.path,
+                    banner=card.banner and said.level is Level.FAILED,
                 )
             )
-    return told
+    return found
 
 
-def _told(sources: Sources, card: Card) -> Told | None:
+def told(sources: Sources, card: Card) -> Told | None:
+    """What a card says; where it cannot be told, that."""
     try:
         return card.tell(sources)
     except DkmError as error:

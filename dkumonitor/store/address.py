@@ -103,13 +103,14 @@ class ServerAddress:
             return None
         import ssl  # noqa: PLC0415  four megabytes, and most databases are a file
 
+        from dkumonitor.tls import trusting  # noqa: PLC0415  the same
+
         try:
-            context = ssl.create_default_context(cafile=self.authorities)
-        except (OSError, ssl.SSLError) as error:
+            context = trusting(self.authorities)
+        except OSError as error:
             raise StoreError(
                 f"cannot use the certificates in {self.authorities}: {error}", "Correct sslrootcert"
             ) from None
-        context.verify_flags &= ~ssl.VERIFY_X509_STRICT  # a house's own authority seldom has every extension
         context.check_hostname = self.tls == "verify-full"
         if self.tls == "require":
             context.verify_mode = ssl.CERT_NONE

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
     from sqlalchemy import Connection, MetaData
 
+    from dkumonitor.installation import Installation
     from dkumonitor.store.engine import Store
     from dkumonitor.store.retention import Retention
 
@@ -97,6 +98,23 @@ def check(store: Store, components: Sequence[Component]) -> None:
                     f"the {store.address} {there} of {component.name!r}, this release needs {component.head}",
                     "Run `dkm setup`, which brings it up to date",
                 )
+
+
+def open_checked(installation: Installation, components: Sequence[Component]) -> Store:
+    """The store of an installation, once it is sure that these components' tables are those of this release.
+
+    Raises:
+        StoreError: it cannot be reached, or a schema is newer or older.
+    """
+    from dkumonitor.store.engine import open_store  # noqa: PLC0415  which a schema alone does not need
+
+    store = open_store(installation)
+    try:
+        check(store, components)
+    except BaseException:
+        store.close()
+        raise
+    return store
 
 
 def current(connection: Connection, component: Component) -> str | None:

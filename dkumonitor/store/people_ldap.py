@@ -10,6 +10,7 @@ from dkumonitor.errors import PeopleError
 from dkumonitor.store.people import Entry
 from dkumonitor.store.people_csv import canonical_addresses
 from dkumonitor.text import printable
+from dkumonitor.tls import trusting
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -106,8 +107,7 @@ def _search(settings: LdapSettings, password: str | None) -> Iterator[Mapping[st
 def _tls(settings: LdapSettings, host: str) -> Any:
     import ldap3  # noqa: PLC0415  only where there is a directory
 
-    context = ssl.create_default_context(cafile=settings.ca_file)
-    context.verify_flags &= ~ssl.VERIFY_X509_STRICT  # a house's own authority seldom has every extension
+    context = trusting(settings.ca_file)
 
     def wrap_socket(connection: Any, do_handshake: bool = False) -> None:  # noqa: FBT001, FBT002  ldap3's
         connection.socket = context.wrap_socket(

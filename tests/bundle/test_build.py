@@ -42,6 +42,7 @@ INPUTS = (
     "installer",
     "templates",
     "dashboards",
+    "scanner",
 )
 SIZE_LIMIT_BYTES = 45_000_000
 FROM_CACHE = ("--skip-build", "--without", "grafana")
@@ -171,7 +172,9 @@ def test_the_sbom_names_every_part_module_and_package_with_hash_version_and_lice
         line.split("==")[0] for line in (ROOT / "bundle/requirements.txt").read_text().splitlines() if "==" in line
     }
     assert {"cpython", "openssl", "zlib", "bzip2", "xz", "libffi", "sqlite", "collectd"} <= names
-    assert {"github.com/go-graphite/go-carbon", "github.com/go-graphite/carbonapi"} <= names
+    assert {"github.com/go-graphite/go-carbon", "github.com/go-graphite/carbonapi", "golang.org/x/sys"} <= names
+    program = hashlib.sha256((release / "bin/dkm-scan").read_bytes()).hexdigest()
+    assert by_purl[f"pkg:generic/dkm-scan@{VERSION}"]["hashes"] == [{"alg": "SHA-256", "content": program}]
     wanted = json.loads((ROOT / "bundle/webassets/package.json").read_text())["dependencies"]
     assert {f"pkg:npm/{name}@{version}" for name, version in wanted.items()} <= by_purl.keys()
     assert locked <= {name.lower() for name in names}
@@ -199,9 +202,18 @@ def test_the_sources_archive_holds_the_source_of_every_compiled_part(bundle: Pat
     sources = [name.removeprefix(f"{NAME}-sources/sources/") for name in names if "/sources/" in name]
     for word in ("collectd", "openssl", "zlib", "bzip2", "xz", "libffi", "sqlite", "ython", "go-carbon/", "carbonapi/"):
         assert any(word in name for name in sources), word
+    assert {"dkm-scan/main.go", "dkm-scan/go.sum"} <= set(sources)
     assert {f"{NAME}-sources/{name}" for name in ("README", "bundle/components.toml", "bundle/collectd.py")} <= set(
         names
     )
+
+
+def test_the_scanner_is_static_and_says_the_release_s_version(release: Path) -> None:
+    program = release / "bin/dkm-scan"
+    needs = elf.read_needs(program.read_bytes())
+    assert (needs.libraries, needs.search_paths) == ((), ())
+    said = subprocess.run([program, "--version"], capture_output=True, text=True, check=True, env={})
+    assert said.stdout == f"dkm-scan {VERSION}\n"
 
 
 # --- the same inputs give the same bytes (promise 21)
@@ -243,6 +255,7 @@ def test_one_flipped_byte_of_a_source_stops_the_build_and_names_the_part(
     ("part", "file"),
     [
         ("go-carbon", "tree/bin/go-carbon"),
+        ("dkm-scan", "tree/bin/dkm-scan"),
         ("collectd", "tree/collectd/lib/collectd/cpu.so"),
         ("python-packages", "tree/python/lib/python3.13/site-packages/click/__init__.py"),
         ("openssl", "tree/lib/libssl.a"),

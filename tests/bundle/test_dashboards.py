@@ -24,8 +24,9 @@ from dkumonitor.dashboards.targets import choose, expand
 from tests import dashboard_files, machine
 from tests.dss_client import HELD_OPEN, MINUTE, ONE_EACH, Report, dss_client
 from tests.readings import PANELS
+from tests.readings.disk import TASK, scanned
 from tests.readings.observation import Observation, Reader, Service, look_at_service, points_by_slot
-from tests.readings.stack import STORE, STORE_SECONDS
+from tests.readings.stack import RARE, RARE_SECONDS
 from tests.readings.users import PROGRAMS
 from tests.sampling import AtLeast, Passing, Sampler, is_change
 from tests.stack import wait_for
@@ -88,6 +89,8 @@ def seen(stack: Stack, tmp_path_factory: pytest.TempPathFactory) -> Observation:
     host = stack.host
     for root in ("collectd", "dkm"):
         wait_for(f"the metrics of {root}", lambda root=root: reader.names(f"{root}.{host}"), 60)  # type: ignore[misc]
+    disk = scanned(stack, tmp_path_factory.mktemp("tree"))
+    wait_for("the figures of the tree", lambda: reader.names(f"dkm.{host}.disk.{TASK}.level"), 60)
     pids = stack.pids()
     account = quiet_account()
     with contextlib.ExitStack() as open_:
@@ -114,9 +117,19 @@ def seen(stack: Stack, tmp_path_factory: pytest.TempPathFactory) -> Observation:
         root: points_by_slot(reader, root, first, end) for root in ("collectd", "dkm", "carbon.api", "carbon.agents")
     }
     # its first run may have an older slot
-    stored[STORE] = points_by_slot(reader, STORE, first - 2 * STORE_SECONDS, end)
+    stored[RARE] = points_by_slot(reader, RARE, first - 2 * RARE_SECONDS, end)
     return Observation(
-        stack, reader, fast.samples, slow.samples, service.samples, sent, stored, account.pw_name, start=start, end=end
+        stack,
+        reader,
+        fast.samples,
+        slow.samples,
+        service.samples,
+        sent,
+        stored,
+        disk,
+        account.pw_name,
+        start=start,
+        end=end,
     )
 
 
@@ -180,6 +193,7 @@ def test_the_variables_offer_what_there_is(seen: Observation, board: Dashboard, 
         "server": seen.host,
         "instance": prefix.rpartition(".")[2],
         "user": seen.service_user,
+        "task": TASK,
     }
     for variable in board.templating.variables:
         if not isinstance(variable, CustomVariable):

@@ -10,10 +10,10 @@ from urllib.parse import parse_qsl, urlsplit
 import msgspec
 import pytest
 
-from console.cells import Column, cell_of, columns_of, duration
 from console.tables import table
 from dkumonitor.accounts.roles import Role
 from dkumonitor.accounts.tables import audit
+from dkumonitor.cells import Column, cell_of, columns_of, duration
 from dkumonitor.views import MAX_LIMIT, Listing, Moment, Question, answer_rows
 from tests import corpus
 from tests.console_app import running_console

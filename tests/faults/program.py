@@ -13,7 +13,7 @@ from typing import Any
 
 VARIANTS = Path(__file__).parent / "variants"
 HOST = "testhost"
-RUN = "import runpy, sys; sys.path.insert(0, {code!r}); runpy.run_module('collectors', run_name='__main__')"
+RUN = "import runpy, sys; sys.path.insert(0, {code!r}); runpy.run_module({module!r}, run_name='__main__')"
 STEADY = """
 from dkumonitor.collector import Collector, Facts
 
@@ -71,6 +71,10 @@ class Code:
 class Program(Code):
     """One installation of nothing but the collectors, in ``folder``."""
 
+    module = "collectors"
+    arguments: tuple[str, ...] = ()
+    before: tuple[str, ...] = ()  # what starts it, as unshare(1) does
+
     def __init__(self, release: Path, folder: Path, carbon: tuple[str, int], settings: str = "") -> None:
         super().__init__(release, folder)
         shutil.rmtree(self.code / "collectors/host")
@@ -88,7 +92,15 @@ class Program(Code):
     def start(self) -> None:
         with self.log.open("ab") as log:
             self._process = subprocess.Popen(
-                [self.python, "-I", "-B", "-c", RUN.format(code=str(self.code))],
+                [
+                    *self.before,
+                    self.python,
+                    "-I",
+                    "-B",
+                    "-c",
+                    RUN.format(code=str(self.code), module=self.module),
+                    *self.arguments,
+                ],
                 env={"PATH": os.environ["PATH"], "DKM_DIR": str(self.dir)},
                 stdout=log,
                 stderr=log,

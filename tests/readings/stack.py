@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 REPORT_SECONDS = 60  # go-carbon and carbonapi tell about themselves once a minute
 SCAN_SECONDS = 60  # go-carbon counts its files once a minute
-STORE, STORE_SECONDS = "dkm.*.store", 300  # the collector that runs seldom
+RARE, RARE_SECONDS = "dkm.*.{store,disk_scan}", 300  # the collectors that run seldom
 
 
 @dataclass(frozen=True)
@@ -58,8 +58,8 @@ def arrived(seen: Observation, moment: float, own: int) -> Bounds:
 
 
 def rare(seen: Observation) -> int:
-    """The points of a run of the collector `store`: rare, and at its first run up to minutes later than its slot."""
-    return max(seen.stored[STORE].values(), default=0)
+    """The points of a run of each of these: rare, and at the first run up to minutes later than their slot."""
+    return max(seen.stored[RARE].values(), default=0)
 
 
 def reported(seen: Observation, moment: float, *, refused: bool) -> Bounds:
@@ -145,10 +145,13 @@ def run_end(interval_seconds: int) -> Reading:
 
 
 def by_collector(
-    host: Callable[[Observation], Reading], store: Callable[[Observation], Reading]
+    often: Callable[[Observation], Reading], seldom: Callable[[Observation], Reading]
 ) -> Callable[[Observation], dict[str, Reading]]:
-    """The collector `store` may have no run while the test looks on."""
-    return lambda seen: {f"{seen.host}.host": host(seen), f"{seen.host}.store": Passing(store(seen))}
+    """Those that run seldom may have no run while the test looks on."""
+    return lambda seen: {
+        **{f"{seen.host}.{name}": often(seen) for name in ("host", "disk")},
+        **{f"{seen.host}.{name}": Passing(seldom(seen)) for name in ("store", "disk_scan")},
+    }
 
 
 def well(root: str) -> Callable[[Observation], Reading]:
@@ -192,9 +195,9 @@ PANELS: dict[str, Callable[[Observation], dict[str, Reading]]] = {
     "Slow requests": of_host(lambda seen: at_most(rate(seen, lambda service: service.slow))),
     "Failures": of_host(Nothing, "find_errors", "render_errors", "timeouts"),
     "Memory of carbonapi": of_host(lambda seen: heap(seen, lambda service: service.carbonapi_bytes)),
-    "Duration of runs": by_collector(takes(INTERVAL_SECONDS), takes(STORE_SECONDS)),
-    "Runs well": by_collector(well("dkm"), well(STORE)),
-    "Last good run": by_collector(lambda _: run_end(INTERVAL_SECONDS), lambda _: run_end(STORE_SECONDS)),
+    "Duration of runs": by_collector(takes(INTERVAL_SECONDS), takes(RARE_SECONDS)),
+    "Runs well": by_collector(well("dkm"), well(RARE)),
+    "Last good run": by_collector(lambda _: run_end(INTERVAL_SECONDS), lambda _: run_end(RARE_SECONDS)),
     "Points sent": of_host(lines_sent),
     "Points kept back": of_host(Nothing),
     "Trouble with sending": of_host(Nothing, "dropped_total", "failures_total"),

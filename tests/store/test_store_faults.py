@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import shutil
 import subprocess
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.broken import broken_tree
 from tests.conftest import ROOT
 from tests.store import records
 from tests.store.conftest import database_on
@@ -26,15 +26,8 @@ def act(database: Database, name: str, tree: Path = ROOT) -> subprocess.Complete
 
 
 def broken(tmp_path: Path, variant: str) -> Path:
-    """A copy of the tree to which a patch is applied that breaks it."""
-    tree = tmp_path / "tree"
-    for package in ("dkumonitor", "collectors", "tests/store"):
-        shutil.copytree(ROOT / package, tree / package, ignore=shutil.ignore_patterns("__pycache__"))
-    for module in ("__init__", "installations"):
-        shutil.copy(ROOT / f"tests/{module}.py", tree / "tests")
-    with (VARIANTS / f"{variant}.patch").open() as patch:
-        subprocess.run(["patch", "-p1", "--directory", tree], stdin=patch, check=True, stdout=subprocess.DEVNULL)
-    return tree
+    tests = ("tests/__init__.py", "tests/installations.py", "tests/store")
+    return broken_tree(tmp_path, VARIANTS / f"{variant}.patch", "dkumonitor", "collectors", *tests)
 
 
 def test_an_upgrade_that_is_killed_anywhere_is_rolled_back_or_gone_on_with(database: Database) -> None:

@@ -41,7 +41,7 @@ def written(tmp_path: Path, text: str) -> Path:
 def test_the_projects_own_file_is_valid_and_every_part_has_a_licence() -> None:
     components = load(BUNDLE / "components.toml")
     assert {"go-carbon", "carbonapi", "collectd", "cpython", "openssl", "sqlite", "grafana"} <= components.parts.keys()
-    assert all(part.licence and part.homepage for part in components.parts.values())
+    assert all(part.licence and (part.homepage or part.folder) for part in components.parts.values())
     assert all(part.licence_files for part in components.parts.values() if part.kind not in WITHOUT_SOURCE)
 
 
@@ -50,6 +50,13 @@ def test_sources_keep_their_order_and_the_first_gives_the_version(tmp_path: Path
     assert [source.version for source in zlib.sources] == ["1.3.2", "1.3.1"]
     assert zlib.version == "1.3.2"
     assert zlib.sources[0].debian == DebianSource("zlib", "1.3.2", "trixie")
+
+
+def test_a_part_of_our_own_has_the_version_of_the_product() -> None:
+    version = (BUNDLE.parent / "VERSION").read_text().strip()
+    scanner = load(BUNDLE / "components.toml")["dkm-scan"]
+    assert scanner.version == version
+    assert any(f"main.version={version}" in option for option in scanner.options)
 
 
 @pytest.mark.parametrize(

@@ -2,18 +2,21 @@ import csv
 import io
 import json
 import os
+from typing import Any
 
 import click
 import click.testing
 import msgspec
 import pytest
 
-from dkumonitor.render import Form, form_options, render, size
+from dkumonitor.cells import size
+from dkumonitor.render import Form, form_options, render
 from dkumonitor.text import printable
+from dkumonitor.views import Moment
 
 
 class Row(msgspec.Struct, frozen=True):
-    name: str | bytes
+    name: Any  # of text or bytes
     size_bytes: int
     share_percent: float | None
     is_old: bool
@@ -89,3 +92,37 @@ def test_sizes_are_in_powers_of_1024() -> None:
 def test_text_is_shown_without_what_would_act() -> None:
     assert printable("é ok") == "é ok"
     assert printable("a\x1b\x9b\u2028\udcff\U000e0001\x00") == r"a\x1b\u009b\u2028\xff\U000e0001\x00"
+
+
+class Wide(msgspec.Struct, frozen=True):
+    first: str
+    started_seconds: Moment
+    third_bytes: int
+    fourth_percent: float
+
+
+class Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+def test_a_table_has_the_columns_that_a_terminal_has_room_for_and_names_the_others(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    rows = [Wide("x" * 20, 1_800_000_000, 2048, 12.5)]
+    for width, wanted, names in (
+        (200, 4, ""),
+        (60, 3, "1 more columns: fourth_percent"),
+        (10, 2, "2 more columns: third_bytes, fourth_percent"),
+    ):
+        monkeypatch.setenv("COLUMNS", str(width))
+        out = Terminal()
+        render(rows, Wide, Form.TABLE, out)
+        assert ("2.0 KiB" in out.getvalue(), "12.5 %" in out.getvalue()) == (wanted >= 3, wanted == 4)
+        assert names in out.getvalue()
+        assert ("more columns" in out.getvalue()) is bool(names)
+    monkeypatch.setenv("COLUMNS", "10")
+    piped = io.StringIO()
+    render(rows, Wide, Form.TABLE, piped)
+    assert "2027-01-15 08:00:00" in piped.getvalue()
+    assert "more columns" not in piped.getvalue()

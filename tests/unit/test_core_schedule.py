@@ -84,8 +84,10 @@ def test_every_collector_in_the_house_can_be_loaded() -> None:
     for name, collector in found.collectors.items():
         assert name == collector.name
         assert collector.settings()
-        assert collector.metrics
-        assert collector.deadline_seconds < (collector.interval_seconds or 10)
+        for one in (collector, *collector.more):
+            assert one.name == name or one.name.startswith(f"{name}_")
+            assert one.metrics
+            assert one.outlasts_interval or one.deadline_seconds < (one.interval_seconds or 10)
 
 
 @pytest.mark.parametrize(

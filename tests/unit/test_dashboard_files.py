@@ -33,6 +33,7 @@ def test_the_promised_dashboards_are_there() -> None:
         "dkm-dss-backend",
         "dkm-dss-system",
         "dkm-stack",
+        "dkm-disk",
     }
 
 

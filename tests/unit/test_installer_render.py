@@ -17,7 +17,9 @@ import pytest
 import yaml
 from supervisor.options import ServerOptions
 
+import collectors
 from dkumonitor import listener
+from dkumonitor.mail.settings import MailSettings
 from dkumonitor.settings import Settings
 from installer import boot
 from installer.address import Endpoint
@@ -210,17 +212,15 @@ def test_the_core_reads_the_settings_that_the_installer_writes(case: str, tmp_pa
     _options, files = rendered(case)
     settings = tmp_path / "dkumonitor.toml"
     settings.write_text(next(file.text for file in files if file.path == "conf/dkumonitor.toml"))
-    assert Settings.load(settings, {"host": None}, 10).interval_seconds == 10
+    assert Settings.load(settings, dict.fromkeys(collectors.names()), 10).interval_seconds == 10
 
 
 def test_the_commented_settings_are_the_ones_there_are(tmp_path: Path) -> None:
-    from collectors.host.settings import HostSettings  # noqa: PLC0415  only this test needs it
-
     _options, files = rendered("all")
-    text = next(file.text for file in files if file.path == "conf/dkumonitor.toml")
+    text = next(file.text for file in files if file.path == "conf/dkumonitor.toml").partition("# Mail:")[0]
     shown = [line.removeprefix("# ") for line in text.splitlines() if line.startswith("# ") and " = " in line]
     shown = [line for line in shown if not line.startswith(("server =", "jupyter_kernel ="))]
-    assert len(shown) == 7
+    assert len(shown) == 9
     uncommented = "\n".join(
         line.removeprefix("# ") if line.removeprefix("# ") in shown else line for line in text.splitlines()
     )
@@ -229,7 +229,21 @@ def test_the_commented_settings_are_the_ones_there_are(tmp_path: Path) -> None:
     defaults = tmp_path / "defaults.toml"
     defaults.write_text("[collectors.host]\ninterval_seconds = 10\n")
 
-    assert Settings.load(settings, {"host": HostSettings}, 10) == Settings.load(defaults, {"host": HostSettings}, 10)
+    known = {name: collector.settings for name, collector in collectors.discover().collectors.items()}
+    assert Settings.load(settings, known, 10) == Settings.load(defaults, known, 10)
+
+
+def test_the_commented_settings_of_mail_are_all_there_are_and_work(tmp_path: Path) -> None:
+    _options, files = rendered("all")
+    text = next(file.text for file in files if file.path == "conf/dkumonitor.toml").partition("# [mail]\n")[2]
+    lines = [line.removeprefix("# ") for line in text.splitlines() if " = " in line]
+    settings = tmp_path / "dkumonitor.toml"
+    settings.write_text("\n".join(["[mail]", *lines]))
+    read = Settings.load(settings, {}, 10).mail
+    assert [line.partition(" = ")[0] for line in lines] == list(MailSettings.__struct_fields__)
+    assert (read.security, read.real_port) == ("starttls", 587)
+    for name in ("login", "timeout_seconds", "spool_max_bytes"):
+        assert getattr(read, name) == getattr(MailSettings(), name)
 
 
 def _owned_by(directory: Path, uid: int) -> Path:

@@ -102,7 +102,7 @@ def _make_runs() -> None:
         _of_run(),
         sa.Column("uid", sa.BigInteger, primary_key=True),
         *_sums(),
-        sa.Column("mean_age_seconds", sa.Double, nullable=False),
+        sa.Column("mean_age_seconds", sa.Double),
     )
     create_index("disk_users_uid", "disk_users", ["uid", "run_id"])
     create_table(
@@ -110,7 +110,7 @@ def _make_runs() -> None:
         _of_run(),
         sa.Column("gid", sa.BigInteger, primary_key=True),
         *_sums(),
-        sa.Column("mean_age_seconds", sa.Double, nullable=False),
+        sa.Column("mean_age_seconds", sa.Double),
     )
     create_table(
         "disk_directories",

@@ -96,7 +96,8 @@ async function scroll(page) {
 }
 
 async function linksOf(page, base) {
-  const links = await page.evaluate(() => [...document.querySelectorAll("a[href]")].map((a) => a.href));
+  // one in an SVG has its address elsewhere
+  const links = await page.evaluate(() => [...document.querySelectorAll("a[href]")].map((a) => new URL(a.href.baseVal ?? a.href, location.href).href));
   return [...new Set(links.map((link) => new URL(link)).filter((url) => url.origin === new URL(base).origin).map((url) => url.pathname + url.search))];
 }
 

@@ -7,31 +7,18 @@ from collectors import host
 from collectors.host.collector import METRICS
 from collectors.host.settings import DEFAULT_PATTERNS, HostSettings
 from dkumonitor.settings import Settings
+from tests.readme_tables import table
 
 assert host.__file__ is not None
 README = (Path(host.__file__).parent / "README.md").read_text()
 
 
-def table(heading: str) -> list[list[str]]:
-    """The rows of the table whose first column is headed so."""
-    lines = iter(README.splitlines())
-    for line in lines:
-        if line.startswith(f"| {heading} |"):
-            break
-    rows = []
-    for line in lines:
-        if not line.startswith("|"):
-            break
-        rows.append([cell.strip().strip("`") for cell in line.strip("|").split("|")])
-    return rows[1:]
-
-
 def test_the_readme_lists_exactly_the_declared_metrics() -> None:
-    assert table("metric") == [[metric.name, metric.unit, metric.summary] for metric in METRICS]
+    assert table(README, "metric") == [[metric.name, metric.unit, metric.summary] for metric in METRICS]
 
 
 def test_the_readme_lists_exactly_the_settings_with_their_defaults() -> None:
-    rows = {name: default for name, default, _ in table("key of `[collectors.host]`")}
+    rows = {name: default for name, default, _ in table(README, "key of `[collectors.host]`")}
     assert set(rows) == set(HostSettings.__struct_fields__)
     defaults = msgspec.to_builtins(HostSettings())
     assert (rows["enabled"], rows["top_users"]) == (str(defaults["enabled"]).lower(), str(defaults["top_users"]))
@@ -39,7 +26,7 @@ def test_the_readme_lists_exactly_the_settings_with_their_defaults() -> None:
 
 
 def test_the_readme_lists_exactly_the_default_patterns() -> None:
-    assert [row[0] for row in table("name")] == list(DEFAULT_PATTERNS)
+    assert [row[0] for row in table(README, "name")] == list(DEFAULT_PATTERNS)
 
 
 def test_the_readmes_example_can_be_used(tmp_path: Path) -> None:

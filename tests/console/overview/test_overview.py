@@ -18,11 +18,12 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from console.overview.drawing import HEIGHT, WIDTH, figure_label, figure_text, spark
+from console.overview.figures import figure_label, figure_text
 from console.overview.watch import Kept
 from dkumonitor.accounts.roles import Role
 from dkumonitor.accounts.tokens import Scope
 from dkumonitor.errors import ServiceError
+from dkumonitor.spark import HEIGHT, WIDTH, spark
 from dkumonitor.supervision import Supervision
 from dkumonitor.views import Figure
 from tests.console_app import ROOT, RunningConsole, running_console

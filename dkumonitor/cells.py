@@ -5,8 +5,9 @@ column              shown as
 ==================  ==========================================================
 ``Moment``          ``2026-11-23 18:25:19``, UTC; ``never`` where there is none
 ``..._seconds``     a duration: ``3 d 4 h``, ``12.5 s``
-``..._bytes``       ``1.5 KiB``; ``..._bytes_per_second`` with ``/s``
+``..._bytes``       ``1.5 KiB``, as ``bytes`` alone; ``..._bytes_per_second`` with ``/s``
 ``..._percent``     ``12.5 %``
+``uid``, ``...id``  ``1234``, and ``gid``, ``number``: it tells things apart and counts nothing
 other numbers       ``1,234``; right-aligned, as all numbers are
 bytes               a file name: what is not UTF-8, controls and overrides are escaped
 ==================  ==========================================================
@@ -21,13 +22,14 @@ from typing import Any
 
 import msgspec
 
-from dkumonitor.render import size
 from dkumonitor.text import printable
 from dkumonitor.views import Moment
 
 _MOMENT = msgspec.inspect.type_info(Moment)
 _NUMBERS = (msgspec.inspect.IntType, msgspec.inspect.FloatType)
+_NUMBERED = frozenset({"id", "uid", "gid", "number"})
 _MINUTE, _HOUR, _DAY = 60, 3600, 86400
+_UNIT = 1024
 _LAST_SECONDS = 253_402_300_799  # the end of the year 9999
 
 
@@ -106,13 +108,25 @@ def _number(column: Column, value: float, href: str | None) -> Cell:
 def _written(name: str, value: float) -> str:
     if name.endswith("_bytes_per_second"):
         return f"{size(value)}/s"
-    if name.endswith("_bytes"):
+    if name == "bytes" or name.endswith("_bytes"):
         return size(value)
     if name.endswith("_percent"):
         return f"{value:.1f} %"
     if name.endswith("_seconds"):
         return duration(value)
+    if name in _NUMBERED or name.endswith("_id"):
+        return str(value)
     return f"{value:,}" if isinstance(value, int) else f"{value:,.2f}"
+
+
+def size(size_bytes: float) -> str:
+    """A size for reading: ``512 B``, ``1.5 KiB``."""
+    number = float(size_bytes)
+    for unit in ("B", "KiB", "MiB", "GiB", "TiB"):
+        if abs(number) < _UNIT:
+            return f"{number:.0f} {unit}" if unit == "B" else f"{number:.1f} {unit}"
+        number /= _UNIT
+    return f"{number:.1f} PiB"
 
 
 def duration(seconds: float) -> str:
@@ -127,6 +141,14 @@ def duration(seconds: float) -> str:
     if whole < _DAY:
         return f"{whole // _HOUR} h {whole % _HOUR // _MINUTE} min"
     return f"{whole // _DAY} d {whole % _DAY // _HOUR} h"
+
+
+def about(seconds: float) -> str:
+    """A duration for reading that is only an estimate: in days from two days on, else in hours."""
+    days, hours = round(seconds / _DAY), round(seconds / _HOUR)
+    if days > 1:
+        return f"{days:,} days"
+    return "1 hour" if hours == 1 else f"{hours} hours"
 
 
 def moment(seconds: float | None) -> str:

@@ -1,0 +1,1 @@
+"""Files that arrive in directories, announced on Redis."""
