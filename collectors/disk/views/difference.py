@@ -105,5 +105,6 @@ def ask_difference(sources: Sources, question: Question) -> Answer:
     """The listing of what differs."""
     choice = sources.of(DifferenceChoice)
     with sources.store.reading() as connection:
-        before, after = pair_of(connection, choice)
-        return answer_rows(difference(connection, sources.viewer, before, after, choice.kind), question)
+        pair = pair_of(connection, choice)
+        rows = difference(connection, sources.viewer, *pair, choice.kind) if pair is not None else []
+        return answer_rows(rows, question)
