@@ -3,9 +3,9 @@
 ::
 
     DkmError
-    └── ArrivalsError              30  the watcher cannot go on
-        ├── ConfigurationError     31  its INI file says something we do not know
-        └── RedisError             32  Redis cannot be reached or refuses what is needed
+    └── ArrivalsError              40  the watcher cannot go on
+        ├── ConfigurationError     41  its INI file says something we do not know
+        └── RedisError             42  Redis cannot be reached or refuses what is needed
 """
 
 from dkumonitor.errors import DkmError
@@ -14,16 +14,16 @@ from dkumonitor.errors import DkmError
 class ArrivalsError(DkmError):
     """The watcher cannot go on."""
 
-    exit_code = 30
+    exit_code = 40
 
 
 class ConfigurationError(ArrivalsError):
     """The INI file is missing, is no INI file, or holds a key or a value that is not known."""
 
-    exit_code = 31
+    exit_code = 41
 
 
 class RedisError(ArrivalsError):
     """Redis cannot be reached, or refuses what the watcher needs."""
 
-    exit_code = 32
+    exit_code = 42
