@@ -4,6 +4,7 @@ import (
 	"runtime"
 	"sync"
 	"sync/atomic"
+	"unsafe"
 
 	"golang.org/x/sys/unix"
 )
@@ -20,6 +21,8 @@ type worker struct {
 	scan  *scan
 	batch batch
 	chunk int // entries it does before it lets others have the rest
+
+	candidate topFile // what rank offers: here, so that it costs no memory
 
 	// holds is the directory that it keeps from being complete. Whoever takes it out of here gives that back.
 	holds atomic.Pointer[directory]
@@ -293,7 +296,9 @@ func (w *worker) rank(d *directory, name []byte, node *inode) {
 	if node.nlink > 1 {
 		same = func(kept *topFile) bool { return kept.ino == node.ino }
 	}
-	top.offer(topFile{dir: d, name: string(name), inode: *node}, same)
+	// The name lies in a buffer that is used again: it is copied if it is kept.
+	w.candidate = topFile{dir: d, name: unsafe.String(&name[0], len(name)), inode: *node}
+	top.offer(&w.candidate, same)
 }
 
 // settle makes the batch part of the totals and of its directory, and puts the directories in it into the queue.

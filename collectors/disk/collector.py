@@ -9,7 +9,7 @@ import msgspec
 
 from collectors import discover, load_settings
 from dkumonitor.collector import MIB, Collector, CollectorSettings, Facts, Metric, Run
-from dkumonitor.errors import DkmError
+from dkumonitor.errors import DkmError, MailError
 from dkumonitor.installation import Installation, current
 from dkumonitor.text import printable
 
@@ -99,7 +99,10 @@ def look_from(installation: Installation, run: Run) -> Facts:
             return Facts(no_data=_NO_TASK)
         bench = work.Bench.of(installation, store)
         _each(lambda task: follow.look_where_due(bench, task), mine)
-        notify.deliver(store, installation, _mail(installation), bench.wall())
+        try:
+            notify.deliver(store, installation, _mail(installation), bench.wall())
+        except MailError as error:  # figures do not wait for mail
+            _log.warning("%s", printable(str(error)))
         with store.reading() as connection:
             return Facts(points=tuple(series.points(run, connection, mine, installation.host, settings.top_users)))
 

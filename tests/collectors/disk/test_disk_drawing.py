@@ -14,7 +14,7 @@ from collectors.disk.drawing.lines import HEIGHT, WIDTH, line
 from collectors.disk.drawing.squarify import Box, squarify
 from collectors.disk.drawing.treemap import FORMS, legend, old_step, treemaps
 from collectors.disk.views.rows import AgeRow, DirectoryRow, SizeRow
-from dkumonitor.render import size
+from dkumonitor.cells import size
 from tests import corpus
 
 WHOLE = Box(0, 0, 960, 460)
