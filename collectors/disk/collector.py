@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import msgspec
 
 from collectors import discover, load_settings
+from collectors.disk.errors import DiskError
 from dkumonitor.collector import MIB, Collector, CollectorSettings, Facts, Metric, Run
 from dkumonitor.errors import DkmError, MailError
 from dkumonitor.installation import Installation, current
@@ -91,7 +92,7 @@ def _each(step: "Callable[[Task], bool]", mine: "list[Task]") -> int:
 
 def look_from(installation: Installation, run: Run) -> Facts:
     """One run of ``disk`` for an installation: quick looks where they are due, and the figures of all tasks."""
-    from collectors.disk import follow, notify, series, work  # noqa: PLC0415  the database, as above
+    from collectors.disk import deeds, follow, notify, series, work  # noqa: PLC0415  the database, as above
 
     settings: DiskSettings = run.settings
     with _own_tasks(installation) as (store, mine):
@@ -99,9 +100,11 @@ def look_from(installation: Installation, run: Run) -> Facts:
             return Facts(no_data=_NO_TASK)
         bench = work.Bench.of(installation, store)
         _each(lambda task: follow.look_where_due(bench, task), mine)
+        mail = _mail(installation)
         try:
-            notify.deliver(store, installation, _mail(installation), bench.wall())
-        except MailError as error:  # figures do not wait for mail
+            deeds.collect_answers(bench, mail)
+            notify.deliver(store, installation, mail, bench.wall())
+        except (DiskError, MailError) as error:  # figures do not wait for that
             _log.warning("%s", printable(str(error)))
         with store.reading() as connection:
             return Facts(points=tuple(series.points(run, connection, mine, installation.host, settings.top_users)))
