@@ -21,7 +21,7 @@ POLICY = (
     "font-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
 )
 FIRST_PAGE_BYTES = 150_000
-EVERYBODYS = {"/", "/dashboards", "/disk", "/users", "/people", "/services", "/sessions", "/tokens"}
+EVERYBODYS = {"/", "/arrivals", "/dashboards", "/disk", "/users", "/people", "/services", "/sessions", "/tokens"}
 MENUS = {
     Role.VIEWER: EVERYBODYS,
     Role.OPERATOR: EVERYBODYS | {"/query"},
