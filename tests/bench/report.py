@@ -61,7 +61,7 @@ ARRIVALS = """
 
 Files created as fast as one process can, each announced on a list of a real Redis; CPU time a file of all processes but
 Redis, as the median of several turns, the sides in turn. `inotifywait -m | redis-cli --pipe` promises nothing; the loop
-pushes one event a call. All of them announced every file.
+pushes one event a call. The watcher announced every file; a peer that the kernel's queue overflowed for says so here.
 
 """
 
@@ -107,12 +107,12 @@ def _console(console: Console) -> str:
 def _arrivals(arrivals: Arrivals) -> str:
     rows = (
         (f"against {one.peer}", f"{one.ours_us:.1f} µs", f"{one.peer_us:.1f} µs", f"{one.ours_us / one.peer_us:.2f}",
-         f"<= {one.bound:g}")
+         f"<= {one.bound:g}", f"{one.peer_share:.1%}")
         for one in arrivals.compared
     )  # fmt: skip
     return (
         ARRIVALS
-        + _table(("CPU a file", "the watcher", "the peer", "ratio", "bound"), rows)
+        + _table(("CPU a file", "the watcher", "the peer", "ratio", "bound", "announced by the peer"), rows)
         + "\n"
         + _table(("", "measured", "bound"), map(_figure_row, arrivals.figures))
     )

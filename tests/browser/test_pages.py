@@ -21,13 +21,15 @@ POLICY = (
     "font-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
 )
 FIRST_PAGE_BYTES = 150_000
-EVERYBODYS = {"/", "/dashboards", "/disk", "/users", "/people", "/services", "/sessions", "/tokens"}
+EVERYBODYS = {"/", "/arrivals", "/dashboards", "/disk", "/users", "/people", "/services", "/sessions", "/tokens"}
 MENUS = {
     Role.VIEWER: EVERYBODYS,
     Role.OPERATOR: EVERYBODYS | {"/query"},
     Role.ADMIN: EVERYBODYS | {"/query", "/accounts", "/audit"},
 }
-BOARDS = {f"/dashboards/dkm-{name}" for name in ("system", "users", "stack", "disk", "dss-system", "dss-backend")}
+BOARDS = {
+    f"/dashboards/dkm-{name}" for name in ("system", "users", "stack", "disk", "arrivals", "dss-system", "dss-backend")
+}
 QUERY = "/query?" + urlencode({"target": "aliasByNode(collectd.*.load.load.shortterm,1)", "unit": "short"})
 DISK = [  # pages that are of something: a walk without variants passes links to them
     "/disk/user?user=20055",
