@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from tests.bench import programs
 from tests.conftest import VERSION
 from tests.scanner import oracle, trees
 from tests.scanner.program import NOW, SECONDS
@@ -163,6 +164,17 @@ def test_a_deadline_ends_the_scan_with_what_was_seen(scanner: Scanner, workspace
     assert (found["partial"], found["partial_reason"]) == (True, "deadline")
     assert 0 < found["files"] < 5000
     assert found["seconds"] < 60
+    assert _consistent(found)
+
+
+def test_a_server_that_never_answers_does_not_hold_up_the_end(scanner: Scanner, workspace: Path) -> None:
+    """Every directory has an entry whose status never comes: soon no thread gets anywhere."""
+    (workspace / "mount").mkdir()
+    slowfs = programs.compiled("slowfs", workspace)
+    slow = scanner.on_slow_files(slowfs, workspace / "mount", 100, 3, 20, 300, "stuck")
+    found = slow.document("--threads", 4, "--deadline", 1, workspace / "mount")
+    assert (found["partial"], found["partial_reason"]) == (True, "deadline")
+    assert found["directory_count"] == 5
     assert _consistent(found)
 
 
