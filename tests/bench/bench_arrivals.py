@@ -125,7 +125,7 @@ def _made(place: Path) -> Path:
 
 
 def _burst(server: RedisServer, place: Path, maker: Maker, count: int) -> tuple[float, float]:
-    """Microseconds of CPU a file that was announced, of files that are created as fast as one process can; the share."""
+    """Microseconds of CPU an announced file, of files created as fast as one process can; the share announced."""
     client = server.client()
     client.flushall()
     with maker(server, place) as (files, pids):
