@@ -83,7 +83,9 @@ def _in_turn(commands: dict[str, list[str]], folder: Path, turns: int) -> list[T
     taken = []
     for name in commands:
         lines = (folder / name.replace("/", "_")).read_text().splitlines()
-        wall, cpu, memory = (statistics.median(map(float, column)) for column in zip(*map(str.split, lines), strict=True))
+        wall, cpu, memory = (
+            statistics.median(map(float, column)) for column in zip(*map(str.split, lines), strict=True)
+        )
         taken.append(Taken(name, wall, cpu, memory * 1024 / 1e6))
         print(taken[-1], flush=True)
     return taken

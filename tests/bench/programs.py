@@ -8,7 +8,12 @@ import subprocess
 from pathlib import Path
 
 _HERE = Path(__file__).parent
-_CARGO = {"dua": "dua-cli@2.32.2", "dust": "du-dust@1.2.7", "pdu": "parallel-disk-usage@0.24.0", "diskus": "diskus@0.9.0"}
+_CARGO = {
+    "dua": "dua-cli@2.32.2",
+    "dust": "du-dust@1.2.7",
+    "pdu": "parallel-disk-usage@0.24.0",
+    "diskus": "diskus@0.9.0",
+}
 
 
 def compiled(name: str, folder: Path) -> Path:

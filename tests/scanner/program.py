@@ -46,13 +46,9 @@ class Scanner:
         )
         return self.under("unshare", "--mount", "--propagation", "private", "sh", "-c", script, "sh")
 
-    def command(self, *arguments: object) -> list[str | bytes]:
+    def command(self, *arguments: object) -> list[str]:
         """The words of a call."""
-        return [
-            *self.before,
-            str(self.path),
-            *(each if isinstance(each, bytes) else str(each) for each in arguments),
-        ]
+        return [*self.before, str(self.path), *map(str, arguments)]
 
     def run(self, *arguments: object) -> subprocess.CompletedProcess[bytes]:
         """Run it to its end."""
