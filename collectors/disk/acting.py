@@ -208,4 +208,6 @@ def _program(installation: Installation) -> Path:
     program = installation.dir / "bin" / "dkm-act"
     if not is_direct(installation):
         raise ActError("only root may act in this installation", f"sudo '{program}' ..., or ask for it")
+    if not os.access(program, os.X_OK):
+        raise ActError(f"{program} cannot be run", "Run the release's installer with --update")
     return program

@@ -72,12 +72,8 @@ def _mail(installation: Installation) -> "MailSettings":
     return load_settings(discover(), installation, os.environ).mail
 
 
-def _each(step: "Callable[[Task], bool]", mine: "list[Task]") -> int:
-    """Do a step for every task; how many had something to do. A task that fails stops no other.
-
-    Raises:
-        DkmError: one failed; the first of them, when all were tried.
-    """
+def _each(step: "Callable[[Task], bool]", mine: "list[Task]") -> tuple[int, list[DkmError]]:
+    """Do a step for every task: how many had something to do, and what failed. A task that fails stops no other."""
     done, failed = 0, []
     for task in mine:
         try:
@@ -85,9 +81,7 @@ def _each(step: "Callable[[Task], bool]", mine: "list[Task]") -> int:
         except DkmError as error:
             _log.warning("%s: %s", task.name, printable(str(error)))
             failed.append(error)
-    if failed:
-        raise failed[0]
-    return done
+    return done, failed
 
 
 def look_from(installation: Installation, run: Run) -> Facts:
@@ -99,7 +93,7 @@ def look_from(installation: Installation, run: Run) -> Facts:
         if not mine:
             return Facts(no_data=_NO_TASK)
         bench = work.Bench.of(installation, store)
-        _each(lambda task: follow.look_where_due(bench, task), mine)
+        _, failed = _each(lambda task: follow.look_where_due(bench, task), mine)
         mail = _mail(installation)
         try:
             deeds.collect_answers(bench, mail)
@@ -107,7 +101,10 @@ def look_from(installation: Installation, run: Run) -> Facts:
         except (DiskError, MailError) as error:  # figures do not wait for that
             _log.warning("%s", printable(str(error)))
         with store.reading() as connection:
-            return Facts(points=tuple(series.points(run, connection, mine, installation.host, settings.top_users)))
+            points = tuple(series.points(run, connection, mine, installation.host, settings.top_users))
+    if failed and not points:
+        raise failed[0]
+    return Facts(points=points)
 
 
 def scan_from(installation: Installation, run: Run) -> Facts:
@@ -118,8 +115,10 @@ def scan_from(installation: Installation, run: Run) -> Facts:
         if not mine:
             return Facts(no_data=_NO_TASK)
         bench, mail = work.Bench.of(installation, store), _mail(installation)
-        done = _each(lambda task: follow.scan_where_due(bench, task, mail), mine)
-        return Facts(points=(run.point("scanned", done),))
+        done, failed = _each(lambda task: follow.scan_where_due(bench, task, mail), mine)
+    if failed and not done:
+        raise failed[0]
+    return Facts(points=(run.point("scanned", done),))
 
 
 def collect(run: Run) -> Facts:

@@ -125,6 +125,12 @@ def is_due(plan: Plan, now_seconds: float) -> bool:
 
 def _purge(bench: Bench, found: Found) -> None:
     """Remove for good what has waited its days; while the file system is critical, the oldest before its days, too."""
+    with bench.store.reading() as connection:
+        deleted = any(
+            plan.action == "delete" and plan.done_files for plan in plans.every(connection, task=found.task.name)
+        )
+    if not deleted:
+        return
     mine = [kept for kept in acting.kept(bench.installation) if kept.task == found.task.name and kept.files]
     if not mine:
         return

@@ -27,7 +27,9 @@ MENUS = {
     Role.OPERATOR: EVERYBODYS | {"/query"},
     Role.ADMIN: EVERYBODYS | {"/query", "/accounts", "/audit"},
 }
-BOARDS = {f"/dashboards/dkm-{name}" for name in ("system", "users", "stack", "disk", "dss-system", "dss-backend")}
+BOARDS = {
+    f"/dashboards/dkm-{name}" for name in ("system", "users", "stack", "disk", "arrivals", "dss-system", "dss-backend")
+}
 QUERY = "/query?" + urlencode({"target": "aliasByNode(collectd.*.load.load.shortterm,1)", "unit": "short"})
 DISK = [  # pages that are of something: a walk without variants passes links to them
     "/disk/user?user=20055",

@@ -46,7 +46,7 @@ def test_the_watcher_is_there_once_it_is_enabled_survives_an_update_and_goes_whe
         ini.write_text(INI.format(port=server.port))
 
         def dkm(*words: str) -> subprocess.CompletedProcess[str]:
-            command = [stack.dir / "bin/dkm", "arrivals", *words]
+            command = [str(stack.dir / "bin/dkm"), "arrivals", *words]
             return subprocess.run(command, cwd=work, env=stack.environment, capture_output=True, text=True, check=False)
 
         def arrives(name: str) -> None:
@@ -86,7 +86,7 @@ def test_the_watcher_is_there_once_it_is_enabled_survives_an_update_and_goes_whe
 
 def observe_by_its_old_name(stack: Stack, work: Path, stage: Path) -> None:
     """`directory_observer --config --log`, in the foreground until SIGTERM."""
-    command = [stack.dir / "bin/directory_observer", "--config=observer.ini", f"--log={work}/observer.log"]
+    command = [str(stack.dir / "bin/directory_observer"), "--config=observer.ini", f"--log={work}/observer.log"]
     with subprocess.Popen(command, cwd=work, env=stack.environment) as observer:
         wait_for(
             "the log", lambda: (work / "observer.log").exists() and "watches" in (work / "observer.log").read_text()
