@@ -12,7 +12,7 @@ import (
 const (
 	bufferBytes    = 32 << 10 // some thousand entries
 	entriesAtOnce  = 1024     // a thread takes at most so many at a time, divided by the number of threads,
-	entriesAtLeast = 32       // but so many at least
+	entriesAtLeast = 16       // but so many at least
 )
 
 // A worker is one thread of a scan. What it counts becomes part of the totals a batch at a time, under its lock; so one
@@ -151,8 +151,9 @@ func (w *worker) read(d *directory) {
 			break
 		}
 		// A buffer that is half full is rarely the last one. Others, or this thread later, go on reading when what
-		// lies deeper is done, so that a wide tree does not fill the queue.
-		handedOn := length > bufferBytes/2 && w.handOn(d)
+		// lies deeper is done, so that a wide tree does not fill the queue. Some file systems give little at a time:
+		// there others go on whenever they have nothing to do.
+		handedOn := (length > bufferBytes/2 || w.scan.queue.hungry()) && w.handOn(d)
 		w.entries(d, b, b.data[:length])
 		b.release()
 		if handedOn {

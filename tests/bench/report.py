@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from tests.bench.bench_console import Console
     from tests.bench.bench_ingest import Ingest
     from tests.bench.bench_render import Render
+    from tests.bench.bench_scanner import Scans
     from tests.bench.figures import Figure
 
 HEAD = """# Benchmarks
@@ -64,6 +65,14 @@ Redis, as the median of several turns, the sides in turn. `inotifywait -m | redi
 pushes one event a call. The watcher announced every file; a peer that the kernel's queue overflowed for says so here.
 
 """
+SCANNER = """
+## Scanning a tree
+
+One million entries in 16,000 directories (tests/bench/tree.py) on ext4, in the page cache; medians of programs run in
+turn. Only dkm-scan counts owners, ages, directories and the largest files; the loop in C asks the kernel the same and
+does nothing with the answers. On the slow file system a third of the entries lie in one directory.
+
+"""
 
 
 def write(
@@ -74,6 +83,7 @@ def write(
     stack: Sequence[Figure],
     console: Console | None,
     arrivals: Arrivals | None,
+    scans: Scans | None,
 ) -> str:
     """The document."""
     return (
@@ -87,6 +97,24 @@ def write(
         + _table(("", "measured", "bound"), map(_figure_row, stack))
         + (_console(console) if console else "")
         + (_arrivals(arrivals) if arrivals else "")
+        + (_scans(scans) if scans else "")
+    )
+
+
+def _scans(scans: Scans) -> str:
+    du = scans.taken[0]
+    rows = (
+        (each.program, f"{each.wall_seconds:.2f} s", f"{each.wall_seconds / du.wall_seconds:.2f}",
+         f"{each.cpu_seconds / du.cpu_seconds:.2f}", f"{each.memory_mb:.1f} MB")
+        for each in scans.taken
+    )  # fmt: skip
+    load = "The machine's load was {:.1f} before and {:.1f} after.\n\n".format(*scans.load)
+    return (
+        SCANNER
+        + load
+        + _table(("", "time", "time / du", "CPU / du", "memory"), rows)
+        + "\n"
+        + _table(("dkm-scan, 2 threads", "measured", "bound"), map(_figure_row, scans.figures))
     )
 
 

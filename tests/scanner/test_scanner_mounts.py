@@ -32,6 +32,24 @@ mount -t proc proc "$1/empty"
 shift
 exec "$@"
 """
+OPENING = ("open", "openat", "openat2", "creat")
+WRITING = (
+    *(
+        "unlink",
+        "unlinkat",
+        "rename",
+        "renameat",
+        "renameat2",
+        "mkdir",
+        "mkdirat",
+        "mknod",
+        "mknodat",
+        "link",
+        "linkat",
+    ),
+    *("symlink", "symlinkat", "chmod", "fchmod", "fchmodat", "chown", "fchown", "lchown", "fchownat", "truncate"),
+    *("ftruncate", "utimensat", "setxattr"),
+)
 MOUNTED = ((b"a", b"deep", b"er"), (b"b",), (b"a", b"plain62"), (b"empty",))
 
 
@@ -72,7 +90,7 @@ def test_an_old_kernel_or_a_sandbox_changes_nothing(
 
 def test_only_directories_are_opened_and_nothing_is_written(scanner: Scanner, tree: Path, workspace: Path) -> None:
     trace = workspace / "trace"
-    calls = "open,openat,openat2,creat,unlink,unlinkat,rename,renameat,renameat2,mkdir,mkdirat,link,linkat,symlink,symlinkat,chmod,fchmod,fchmodat,chown,fchown,lchown,fchownat,truncate,ftruncate,utimensat,setxattr,mknod,mknodat"  # fmt: skip
+    calls = ",".join(OPENING + WRITING)
     traced = scanner.under("strace", "-f", "-qq", "-y", "-o", trace, "-e", f"trace={calls}")
     traced.document(tree)
     lines = [line for line in trace.read_text().splitlines() if str(tree) in line and "resumed>" not in line]
@@ -81,6 +99,16 @@ def test_only_directories_are_opened_and_nothing_is_written(scanner: Scanner, tr
     assert [line for line in lines if "O_WRONLY" in line or "O_RDWR" in line or "O_CREAT" in line] == []
 
 
+MEANWHILE = """
+mkfifo "$1/../go"
+"$2" --json --threads 1 --max-rate 200 "$1" &
+cat "$1/../go"
+for each in "$1"/*; do
+    mount -t tmpfs tmpfs "$each"
+    chown 44444 "$each"
+done
+wait $!
+"""
 SWAP = """
 import ctypes, sys
 exchange = ctypes.CDLL(None).renameat2
@@ -144,10 +172,8 @@ def test_a_mount_that_comes_during_the_scan_is_not_entered(scanner: Scanner, wor
     for number in range(200):
         (tree / f"{number}").mkdir(parents=True)
         (tree / f"{number}/file").touch()
-    script = 'mkfifo "$1/../go"; "$2" --json --threads 1 --max-rate 200 "$1" & cat "$1/../go"; ' \
-             'for each in "$1"/*; do mount -t tmpfs tmpfs "$each"; chown 44444 "$each"; done; wait $!'  # fmt: skip
-    command = ["unshare", "--mount", "--propagation", "private", "sh", "-c", script, "sh", tree, scanner.path]
-    with subprocess.Popen(command, stdout=subprocess.PIPE) as process:
+    command = ["unshare", "--mount", "--propagation", "private", "sh", "-c", MEANWHILE, "sh", tree, scanner.path]
+    with subprocess.Popen(list(map(str, command)), stdout=subprocess.PIPE) as process:
         threading.Timer(0.7, lambda: (workspace / "go").write_text("")).start()
         assert process.stdout is not None
         found = json.loads(process.stdout.read())

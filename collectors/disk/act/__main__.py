@@ -95,11 +95,19 @@ def main(arguments: Sequence[str]) -> int:
         installation = current()
         _check_caller(installation)
         return _run(wanted, installation, output, pace)
+    except OSError as error:  # of no entry: these are told in the outcome
+        where = os.fsdecode(error.filename) if error.filename else "the machine"
+        return _failed(wanted, pace, output, ActError(f"{where}: {error.strerror}", "Nothing was left half done"))
     except DkmError as error:
-        if wanted.json and wanted.verb in {"apply", "restore", "purge", "resume"}:
-            output.outcome(_refused(wanted, pace, error))
-        sys.stderr.write(f"dkm-act: {printable(str(error))}\n")
-        return error.exit_code
+        return _failed(wanted, pace, output, error)
+
+
+def _failed(wanted: argparse.Namespace, pace: Pace, output: Output, error: DkmError) -> int:
+    """Say why nothing was done, or nothing more."""
+    if wanted.json and wanted.verb in {"apply", "restore", "purge", "resume"}:
+        output.outcome(_refused(wanted, pace, error))
+    sys.stderr.write(f"dkm-act: {printable(str(error))}\n")
+    return error.exit_code
 
 
 def _run(wanted: argparse.Namespace, installation: Installation, output: Output, pace: Pace) -> int:
@@ -149,7 +157,7 @@ def _confine(wanted: argparse.Namespace, installation: Installation, allowed: po
     if wanted.verb == "serve":
         answers = os.fsencode(requests.outcomes_folder(installation))
         asked = os.fsencode(requests.folder(installation))
-        return confine([*trees, answers, asked], [*reads, os.fsencode(installation.storage / "disk")])
+        return confine([*trees, answers, asked], [*reads, os.fsencode(requests.disk_folder(installation))])
     if getattr(wanted, "yes", False):
         return confine(trees, reads)
     return confine([], [*reads, *trees])

@@ -86,7 +86,7 @@ def _row(state: State, reader: PlanReader, past: Past) -> Kept:
     return Kept(
         plan=head.id,
         task=head.task,
-        tree=head.tree,
+        tree=os.fsdecode(head.tree),
         action=head.action,
         state=past.end.state if past.end is not None else "unfinished",
         acted_seconds=past.changed_seconds,

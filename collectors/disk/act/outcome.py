@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import msgspec
+
+if TYPE_CHECKING:
+    from collectors.disk.plan_file import Entry
 
 MAX_ERRORS = 20
 
@@ -34,7 +37,7 @@ class Reason(StrEnum):
 REASONS = tuple(Reason)
 
 
-class Progress(msgspec.Struct, frozen=True, kw_only=True):
+class Progress(msgspec.Struct, frozen=True, kw_only=True, tag_field="kind", tag="progress"):
     """How far an act is.
 
     Attributes:
@@ -68,7 +71,15 @@ class Confinement(msgspec.Struct, frozen=True, kw_only=True):
     landlock: int = 0
 
 
-class Outcome(msgspec.Struct, frozen=True, kw_only=True):
+class Owner(msgspec.Struct, frozen=True):
+    """What of one owner was done."""
+
+    uid: int
+    files: int
+    bytes: int
+
+
+class Outcome(msgspec.Struct, frozen=True, kw_only=True, tag_field="kind", tag="outcome"):
     """What an act has done.
 
     Attributes:
@@ -81,6 +92,7 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
         bytes: their apparent sizes.
         freed_bytes: what became free by it on the tree's file system; a file with other links frees nothing.
         directories: that became empty and were removed.
+        owners: whose the files were, the largest first.
         skipped: entries that were left alone, by :class:`Reason`.
         errors: what failed, with names escaped; the first 20.
         error_count: how many failed.
@@ -99,6 +111,7 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
     bytes: int = 0
     freed_bytes: int = 0
     directories: int = 0
+    owners: tuple[Owner, ...] = ()
     skipped: dict[str, int] = {}
     errors: tuple[str, ...] = ()
     error_count: int = 0
@@ -123,7 +136,7 @@ class Kept(msgspec.Struct, frozen=True, kw_only=True):
 
     plan: str
     task: str
-    tree: bytes
+    tree: str
     action: str
     state: str
     acted_seconds: float
@@ -141,11 +154,29 @@ class Tally:
         self.errors: list[str] = []
         self.error_count = 0
         self.full = False
+        self._owners: dict[int, tuple[int, int]] = {}
 
     @property
     def tried(self) -> int:
         """All that was looked at."""
         return self.files + sum(self.skipped.values())
+
+    @property
+    def owners(self) -> tuple[Owner, ...]:
+        """Whose the files were that were done, the largest first."""
+        found = [Owner(uid, files, size_bytes) for uid, (files, size_bytes) in self._owners.items()]
+        return tuple(sorted(found, key=lambda owner: owner.bytes, reverse=True))
+
+    def own(self, entry: Entry) -> None:
+        """Count an entry for its owner alone."""
+        files, size_bytes = self._owners.get(entry.uid, (0, 0))
+        self._owners[entry.uid] = (files + 1, size_bytes + entry.size_bytes)
+
+    def add(self, entry: Entry) -> None:
+        """Count what was done."""
+        self.files += 1
+        self.bytes += entry.size_bytes
+        self.own(entry)
 
     def skip(self, reason: Reason, count: int = 1) -> None:
         """Count what was left alone."""

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import contextlib
-import os
 import sys
-import time
 from typing import TYPE_CHECKING
 
 import msgspec
 
+from dkumonitor.cells import moment, size
 from dkumonitor.text import printable
 
 if TYPE_CHECKING:
@@ -36,7 +35,7 @@ class Output:
                 self._line(msgspec.json.encode(progress).decode())
             elif sys.stderr.isatty():
                 of = f" of {progress.of}" if progress.of else ""
-                done = f"{progress.files} files, {_size(progress.bytes)}"
+                done = f"{progress.files} files, {size(progress.bytes)}"
                 sys.stderr.write(f"\r\x1b[K{progress.plan}: {progress.entries}{of} looked at, {done}")
                 sys.stderr.flush()
 
@@ -54,14 +53,13 @@ class Output:
     def kept(self, rows: Sequence[Kept]) -> None:
         """List what is kept."""
         if self._as_json:
-            flat = [{**msgspec.structs.asdict(row), "tree": os.fsdecode(row.tree)} for row in rows]
-            self._line(msgspec.json.encode(flat).decode())
+            self._line(msgspec.json.encode(rows).decode())
             return
         for row in rows:
-            until = f", until {_time(row.expires_seconds)}" if row.expires_seconds is not None else ""
+            until = f", until {moment(row.expires_seconds)}" if row.expires_seconds is not None else ""
             self._line(
-                f"{row.plan}  {row.state}  {_time(row.acted_seconds)}{until}\n"
-                f"    {printable(os.fsdecode(row.tree))}: {row.files} files, {_size(row.size_bytes)} in the quarantine"
+                f"{row.plan}  {row.state}  {moment(row.acted_seconds)}{until}\n"
+                f"    {printable(row.tree)}: {row.files} files, {size(row.size_bytes)} in the quarantine"
             )
 
     def policy(self, policy: Policy) -> None:
@@ -87,7 +85,7 @@ def _told(outcome: Outcome) -> list[str]:
     verb = {"apply": "done", "restore": "brought back", "purge": "removed for good"}[outcome.act]
     would = f"would be {verb}" if outcome.dry_run else verb
     lines = [f"{outcome.plan or outcome.act}: {outcome.state}" + (f": {outcome.detail}" if outcome.detail else "")]
-    lines.append(f"  {would}: {outcome.files} files, {_size(outcome.bytes)}; freed: {_size(outcome.freed_bytes)}")
+    lines.append(f"  {would}: {outcome.files} files, {size(outcome.bytes)}; freed: {size(outcome.freed_bytes)}")
     if outcome.directories:
         lines.append(f"  directories that became empty and were removed: {outcome.directories}")
     lines += [f"  left alone: {count} ({reason})" for reason, count in sorted(outcome.skipped.items())]
@@ -95,16 +93,3 @@ def _told(outcome: Outcome) -> list[str]:
     if outcome.dry_run and outcome.files:
         lines.append("Nothing was changed. Add --yes to do it.")
     return lines
-
-
-def _size(size_bytes: float) -> str:
-    number = float(size_bytes)
-    for unit in ("B", "KiB", "MiB", "GiB", "TiB"):
-        if number < 1024:  # noqa: PLR2004  the unit
-            return f"{number:.0f} {unit}" if unit == "B" else f"{number:.1f} {unit}"
-        number /= 1024
-    return f"{number:.1f} PiB"
-
-
-def _time(seconds: float) -> str:
-    return time.strftime("%Y-%m-%d %H:%M:%SZ", time.gmtime(seconds))

@@ -70,6 +70,7 @@ def purge(allowed: Allowed, which: Which, *, yes: bool) -> Outcome:
         dry_run=not yes,
         files=tally.files,
         bytes=tally.bytes,
+        owners=tally.owners,
         freed_bytes=tally.freed_bytes,
         skipped={reason.value: count for reason, count in tally.skipped.items()},
         errors=tuple(tally.errors),
@@ -116,8 +117,7 @@ def _empty(allowed: Allowed, state: State, reader: PlanReader, tally: Tally, whi
             tally.fail(f"{printable(os.fsdecode(entry.path))}: {error.strerror}")
             is_empty = False
             continue
-        tally.files += 1
-        tally.bytes += entry.size_bytes
+        tally.add(entry)
         if waits.st_nlink == 1:
             tally.freed_bytes += waits.st_blocks * _SECTOR_BYTES
     state.forget()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import stat
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -17,7 +18,7 @@ from collectors.disk.errors import ActError
 from dkumonitor.errors import DkmError
 from dkumonitor.safefs import places
 from dkumonitor.safefs.tree import Tree
-from dkumonitor.text import printable
+from dkumonitor.text import printable, unprintable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -25,12 +26,13 @@ if TYPE_CHECKING:
     from collectors.disk.act.applying import Allowed
     from dkumonitor.installation import Installation
 
-REQUESTS = b"disk/requests"
-PLANS = b"disk/plans"
+REQUESTS = b"requests"
+PLANS = b"plans"
 _MAX_BYTES = 64 * 1024
 _MAX_REQUESTS = 100
 _MAX_OUTCOMES = 1000
 _NEW = b".new"
+KEPT = "quarantine"
 
 
 class Request(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -40,7 +42,7 @@ class Request(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
         act: what to do.
         plan: the plan to apply, or to bring back.
         digest: what the plan's digest must be.
-        uid, path: what to bring back, see restoring.Selection.
+        uid, path: what to bring back, see restoring.Selection; the path as :func:`dkumonitor.text.printable` writes it.
         task, until_bytes: what to purge, see purging.Which.
     """
 
@@ -53,9 +55,14 @@ class Request(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
     until_bytes: Annotated[int, msgspec.Meta(ge=1)] | None = None
 
 
+def disk_folder(installation: Installation) -> Path:
+    """What the account keeps of its disk tasks."""
+    return installation.storage / "disk"
+
+
 def folder(installation: Installation) -> Path:
     """Where requests lie: the account's own."""
-    return installation.storage / os.fsdecode(REQUESTS)
+    return disk_folder(installation) / os.fsdecode(REQUESTS)
 
 
 def outcomes_folder(installation: Installation) -> Path:
@@ -72,37 +79,44 @@ def serve(installation: Installation, allowed: Allowed, account: tuple[int, int]
         account: the numbers of the account and its group, which alone may ask.
     """
     automatic = Policy(tuple(tree for tree in allowed.policy.tree if tree.automatic))
-    allowed = applying.Allowed(policy=automatic, file=allowed.file, host=allowed.host, pace=allowed.pace)
-    with Tree.open(os.fsencode(installation.storage)) as storage:
-        try:
-            requests = storage.directory(REQUESTS, os.O_RDONLY)
-        except FileNotFoundError:
-            return
-        try:
-            for name in sorted(os.listdir(requests))[:_MAX_REQUESTS]:  # noqa: PTH208  of a descriptor
-                handle = storage.entry(requests, os.fsencode(name))
-                try:
-                    if os.fstat(handle).st_uid != account[0] or not stat.S_ISREG(os.fstat(handle).st_mode):
-                        continue  # nobody who may ask has laid it
-                    outcome = _answered(storage, allowed, handle)
-                finally:
-                    os.close(handle)
-                if is_plan_name(name):
-                    _tell(installation, name, outcome, account[1])
-                places.remove(requests, os.fsencode(name))
+    narrowed = replace(allowed, policy=automatic)
+    if disk_folder(installation).is_dir():
+        with Tree.open(os.fsencode(disk_folder(installation))) as disk:
+            for name, outcome in _served(disk, narrowed, account[0]):
+                _tell(installation, name, outcome, account[1])
                 yield outcome
-        finally:
-            os.close(requests)
     _tell_kept(installation, kept.listing(allowed), account[1])
 
 
-def _answered(storage: Tree, allowed: Allowed, handle: int) -> Outcome:
+def _served(disk: Tree, allowed: Allowed, account: int) -> Iterator[tuple[str, Outcome]]:
+    """Each request's name and outcome; it is removed once its answer was told."""
+    try:
+        requests = disk.directory(REQUESTS, os.O_RDONLY)
+    except FileNotFoundError:
+        return
+    try:
+        names = sorted(name for name in os.listdir(requests) if is_plan_name(name))  # noqa: PTH208  of a descriptor
+        for name in names[:_MAX_REQUESTS]:
+            handle = disk.entry(requests, os.fsencode(name))
+            try:
+                there = os.fstat(handle)
+                if there.st_uid != account or not stat.S_ISREG(there.st_mode):
+                    continue  # nobody who may ask has laid it
+                yield name, _answered(disk, allowed, handle)
+            finally:
+                os.close(handle)
+            places.remove(requests, os.fsencode(name))
+    finally:
+        os.close(requests)
+
+
+def _answered(disk: Tree, allowed: Allowed, handle: int) -> Outcome:
     act = "apply"
     plan = ""
     try:
         request = _request(handle)
         act, plan = request.act, request.plan or ""
-        return _do(storage, allowed, request)
+        return _do(disk, allowed, request)
     except (DkmError, OSError) as error:
         now = allowed.pace.now_seconds
         text = str(error) if isinstance(error, DkmError) else f"{error.strerror}"
@@ -129,20 +143,20 @@ def _request(handle: int) -> Request:
         raise ActError(f"a request cannot be read: {error}", "Ask again") from None
 
 
-def _do(storage: Tree, allowed: Allowed, request: Request) -> Outcome:
+def _do(disk: Tree, allowed: Allowed, request: Request) -> Outcome:
     if request.act == "purge":
         which = purging.Which(task=request.task, until_bytes=request.until_bytes)
         return purging.purge(allowed, which, yes=True)
     if request.act == "restore":
-        path = None if request.path is None else os.fsencode(request.path)
+        path = None if request.path is None else os.fsencode(unprintable(request.path))
         selection = restoring.Selection(plan=request.plan, uid=request.uid, path=path)
         return restoring.restore(allowed, selection, yes=True)
     plan = request.plan or ""
     if not is_plan_name(plan):
         raise ActError(f"{printable(plan)!r} is no name of a plan", "Ask for a plan of `dkm disk plan list`")
-    plans = storage.directory(PLANS)
+    plans = disk.directory(PLANS)
     try:
-        handle = storage.entry(plans, plan.encode() + b".plan")
+        handle = disk.entry(plans, plan.encode() + b".plan")
     finally:
         os.close(plans)
     try:
@@ -165,8 +179,7 @@ def _tell(installation: Installation, name: str, outcome: Outcome, group: int) -
 
 
 def _tell_kept(installation: Installation, rows: list[Kept], group: int) -> None:
-    named = [{**msgspec.structs.asdict(row), "tree": os.fsdecode(row.tree)} for row in rows]
-    _write(installation, b"quarantine", msgspec.json.encode(named), group)
+    _write(installation, KEPT.encode(), msgspec.json.encode(rows), group)
 
 
 def _write(installation: Installation, name: bytes, data: bytes, group: int) -> None:

@@ -81,6 +81,7 @@ def restore(allowed: Allowed, selection: Selection, *, yes: bool) -> Outcome:
         dry_run=not yes,
         files=tally.files,
         bytes=tally.bytes,
+        owners=tally.owners,
         skipped={reason.value: count for reason, count in tally.skipped.items()},
         errors=tuple(tally.errors),
         error_count=tally.error_count,
@@ -129,8 +130,7 @@ class _Restorer:
 
     def _count(self, entry: Entry, reason: Reason | None) -> None:
         if reason is None:
-            self._tally.files += 1
-            self._tally.bytes += entry.size_bytes
+            self._tally.add(entry)
         elif reason is not Reason.GONE:
             self._tally.skip(reason)
 

@@ -85,8 +85,7 @@ class _Run:
             self._stop_at_too_many()
             return Reason.ERROR
         if reason is None:
-            self.tally.files += 1
-            self.tally.bytes += entry.size_bytes
+            self.tally.add(entry)
         elif reason is Reason.FULL:
             raise _FullError
         else:
@@ -110,6 +109,7 @@ class _Run:
             bytes=tally.bytes,
             freed_bytes=tally.freed_bytes,
             directories=tally.directories,
+            owners=tally.owners,
             skipped={reason.value: count for reason, count in tally.skipped.items()},
             errors=tuple(tally.errors),
             error_count=tally.error_count,
@@ -170,15 +170,15 @@ class Act(_Run):
             self._recall(journal)
             started = journal.past.begin.started_seconds if journal.past.begin else self.pace.now_seconds
             end = journal.past.end
-            if end is not None:
-                self.tally.errors, self.tally.error_count = list(end.errors), end.error_count
-                return self.outcome(end.state, foot, started, "it was done before")
             self.pace.follow(self.head.id, foot.files, self.tally)
-            if self.head.action == "move":
+            if self.head.action == "move" and end is None:
                 target = self._resources.enter_context(open_tree(self.head.relocation or b""))
                 target_state = self._resources.enter_context(State(target))
                 self._mover = Mover(self._state, target_state, self.head.id, self.pace)
             detail = self._entries(reader, journal)
+            if end is not None:
+                self.tally.errors, self.tally.error_count = list(end.errors), end.error_count
+                return self.outcome(end.state, foot, started, "it was done before")
             state = _state(self.tally, detail)
             if not detail and state != "stopped":
                 now = self.pace.now_seconds
@@ -197,7 +197,7 @@ class Act(_Run):
         """Do a block after the other; why it ended before the end, or nothing."""
         first = 0
         past = journal.past
-        codes = journal.codes() if self._mover is not None and past.entries else iter(())
+        codes = journal.codes()
         try:
             for block in reader.blocks():
                 if first + len(block) <= past.entries:
@@ -244,9 +244,11 @@ class Act(_Run):
             self._mover.forget()
 
     def _remember(self, block: list[Entry], codes: Iterator[int]) -> None:
-        if self._mover is not None:
-            for entry, code in zip(block, codes, strict=False):
-                if code == FINISHED_CODE and entry.links > 1:
+        """Recall what an earlier attempt has done of a block."""
+        for entry, code in zip(block, codes, strict=False):
+            if code == FINISHED_CODE:
+                self.tally.own(entry)
+                if self._mover is not None and entry.links > 1:
                     self._mover.remember(entry.path, entry.ino, entry.links)
 
     def look(self, entry: Entry, number: int) -> Reason | None:
