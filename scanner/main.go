@@ -72,7 +72,7 @@ func work(o options) error {
 // tune sets Go's scheduler and memory up for threads that spend their time in the kernel.
 func tune(threads int) {
 	runtime.GOMAXPROCS(threads + 1) // one for timers, signals and progress
-	debug.SetGCPercent(100)         // there is little garbage: the heap stays near what is in use
+	debug.SetGCPercent(50)          // there is little garbage: the heap stays near what is in use
 }
 
 // openRoot opens PATH and looks at what it lies on.

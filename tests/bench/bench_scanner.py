@@ -68,7 +68,7 @@ def _commands(scanner: Scanner, folder: Path, place: Path) -> dict[str, list[str
         "dkm-scan, 1 thread": [ours, "--json", "--threads", "1", where],
         "pdu": [peers["pdu"], "--threads=2", where],
         "diskus": [peers["diskus"], "-j", "2", where],
-        "dust": [peers["dust"], "-T", "2", where],
+        "dust": [peers["dust"], "-P", "-T", "2", where],
         "dua": [peers["dua"], "--threads", "2", "aggregate", where],
         "gdu": [peers["gdu"], "--non-interactive", "--no-progress", "--summarize", where],
     }
