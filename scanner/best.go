@@ -11,6 +11,7 @@ type best[T any] struct {
 	limit   int
 	compare func(a, b *T) int
 	weight  func(item *T) int64 // the number that compare looks at first, largest first
+	keep    func(item *T)       // called for what is kept before the offer ends; may be nil
 
 	mu      sync.Mutex
 	heap    []T // the last in order is on top
@@ -32,13 +33,13 @@ func (b *best[T]) wants(weight int64) bool { return weight >= b.floor.Load() }
 
 // offer keeps an item if it is among the first. Where `same` finds another form of it, only the one that comes first
 // is kept.
-func (b *best[T]) offer(item T, same func(*T) bool) {
+func (b *best[T]) offer(item *T, same func(*T) bool) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if same != nil {
 		if at := slices.IndexFunc(b.heap, func(kept T) bool { return same(&kept) }); at >= 0 {
-			if b.compare(&item, &b.heap[at]) < 0 {
-				b.heap[at] = item
+			if b.compare(item, &b.heap[at]) < 0 {
+				b.set(at, item)
 				b.down(at)
 			}
 			return
@@ -46,11 +47,12 @@ func (b *best[T]) offer(item T, same func(*T) bool) {
 	}
 	switch {
 	case len(b.heap) < b.limit:
-		b.heap = append(b.heap, item)
+		b.heap = append(b.heap, *item)
+		b.set(len(b.heap)-1, item)
 		b.up(len(b.heap) - 1)
-	case b.limit > 0 && b.compare(&item, &b.heap[0]) < 0:
+	case b.limit > 0 && b.compare(item, &b.heap[0]) < 0:
 		b.leftOut++
-		b.heap[0] = item
+		b.set(0, item)
 		b.down(0)
 	default:
 		b.leftOut++
@@ -66,6 +68,13 @@ func (b *best[T]) sorted() []T {
 	defer b.mu.Unlock()
 	slices.SortFunc(b.heap, func(x, y T) int { return b.compare(&x, &y) })
 	return b.heap
+}
+
+func (b *best[T]) set(at int, item *T) {
+	b.heap[at] = *item
+	if b.keep != nil {
+		b.keep(&b.heap[at])
+	}
 }
 
 func (b *best[T]) up(at int) {

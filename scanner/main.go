@@ -179,6 +179,9 @@ func write(d *document, as format, out *stream) error {
 	default:
 		err = summarize(os.Stdout, d)
 	}
+	if err == nil {
+		err = os.Stdout.Close() // the reader sees the end even if a hanging call keeps this process from ending
+	}
 	if err != nil {
 		return fmt.Errorf("cannot write the result: %w; make room, or send it elsewhere", err)
 	}

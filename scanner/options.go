@@ -99,6 +99,10 @@ type usageError string
 
 func (e usageError) Error() string { return string(e) + "\nCall dkm-scan --help for what there is." }
 
+// inOurWords replaces what package flag says of options, which it shows with one dash.
+var inOurWords = strings.NewReplacer("flag provided but not defined: -", "there is no option --",
+	"flag needs an argument: -", "a value is missing after --", "for flag -", "for --", "for -", "for --")
+
 // errHelp means that help was asked for.
 var errHelp = flag.ErrHelp
 
@@ -150,7 +154,7 @@ func parse(arguments []string) (options, error) {
 		if errors.Is(err, flag.ErrHelp) {
 			return o, errHelp
 		}
-		return o, usageError(strings.ReplaceAll(err.Error(), "-flag", "--flag"))
+		return o, usageError(inOurWords.Replace(err.Error()))
 	}
 	flags.Visit(func(f *flag.Flag) { o.nowFixed = o.nowFixed || f.Name == "now" })
 	o.deadline = time.Duration(seconds) * time.Second

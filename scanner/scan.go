@@ -2,6 +2,7 @@ package main
 
 import (
 	"runtime/debug"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -122,6 +123,7 @@ func (s *scan) rank() {
 				return compareEntries(a.dir, a.name, b.dir, b.name)
 			})
 		})
+	s.topFiles.keep = func(f *topFile) { f.name = strings.Clone(f.name) }
 	s.topDirectories = newBest(s.options.top,
 		func(d *topDirectory) int64 { return d.allocated },
 		func(a, b *topDirectory) int {
@@ -241,7 +243,7 @@ func (s *scan) finish(d *directory) {
 // complete hands on what is known of a directory when nothing can change it any more.
 func (s *scan) complete(d *directory) {
 	if d.own.files > 0 && s.topDirectories.wants(d.own.allocated) {
-		s.topDirectories.offer(topDirectory{d, d.own}, nil)
+		s.topDirectories.offer(&topDirectory{d, d.own}, nil)
 	}
 	r := d.row
 	d.row = nil
@@ -252,10 +254,10 @@ func (s *scan) complete(d *directory) {
 	for _, user := range r.users.list {
 		if user.files != 0 {
 			users++
-			s.userRows.offer(reportedUser{d, user}, nil)
+			s.userRows.offer(&reportedUser{d, user}, nil)
 		}
 	}
-	s.rows.offer(reported{d, users, r.tally}, nil)
+	s.rows.offer(&reported{d, users, r.tally}, nil)
 	if d.parent != nil {
 		d.parent.row.absorb(r)
 	} else {

@@ -4,6 +4,7 @@ import (
 	"runtime"
 	"sync"
 	"sync/atomic"
+	"unsafe"
 
 	"golang.org/x/sys/unix"
 )
@@ -11,7 +12,7 @@ import (
 const (
 	bufferBytes    = 32 << 10 // some thousand entries
 	entriesAtOnce  = 1024     // a thread takes at most so many at a time, divided by the number of threads,
-	entriesAtLeast = 32       // but so many at least
+	entriesAtLeast = 16       // but so many at least
 )
 
 // A worker is one thread of a scan. What it counts becomes part of the totals a batch at a time, under its lock; so one
@@ -20,6 +21,8 @@ type worker struct {
 	scan  *scan
 	batch batch
 	chunk int // entries it does before it lets others have the rest
+
+	candidate topFile // what rank offers: here, so that it costs no memory
 
 	// holds is the directory that it keeps from being complete. Whoever takes it out of here gives that back.
 	holds atomic.Pointer[directory]
@@ -148,8 +151,9 @@ func (w *worker) read(d *directory) {
 			break
 		}
 		// A buffer that is half full is rarely the last one. Others, or this thread later, go on reading when what
-		// lies deeper is done, so that a wide tree does not fill the queue.
-		handedOn := length > bufferBytes/2 && w.handOn(d)
+		// lies deeper is done, so that a wide tree does not fill the queue. Some file systems give little at a time:
+		// there others go on whenever they have nothing to do.
+		handedOn := (length > bufferBytes/2 || w.scan.queue.hungry()) && w.handOn(d)
 		w.entries(d, b, b.data[:length])
 		b.release()
 		if handedOn {
@@ -293,7 +297,9 @@ func (w *worker) rank(d *directory, name []byte, node *inode) {
 	if node.nlink > 1 {
 		same = func(kept *topFile) bool { return kept.ino == node.ino }
 	}
-	top.offer(topFile{dir: d, name: string(name), inode: *node}, same)
+	// The name lies in a buffer that is used again: it is copied if it is kept.
+	w.candidate = topFile{dir: d, name: unsafe.String(&name[0], len(name)), inode: *node}
+	top.offer(&w.candidate, same)
 }
 
 // settle makes the batch part of the totals and of its directory, and puts the directories in it into the queue.

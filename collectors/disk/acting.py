@@ -11,7 +11,6 @@ import os
 import re
 import secrets
 import subprocess
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -22,6 +21,7 @@ from collectors.disk.errors import ActError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
+    from pathlib import Path
 
     from dkumonitor.installation import Installation
 
@@ -208,4 +208,6 @@ def _program(installation: Installation) -> Path:
     program = installation.dir / "bin" / "dkm-act"
     if not is_direct(installation):
         raise ActError("only root may act in this installation", f"sudo '{program}' ..., or ask for it")
+    if not os.access(program, os.X_OK):
+        raise ActError(f"{program} cannot be run", "Run the release's installer with --update")
     return program

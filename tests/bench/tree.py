@@ -69,7 +69,7 @@ class _Grower:
             if depths[parent] == 0 or self._random.random() < 0.1:
                 owner = self._random.randrange(self._shape.owners)
             path = parent + b"/" + self._name(b"d", number)
-            os.mkdir(path)  # noqa: PTH102  paths are bytes
+            os.mkdir(path)
             if self._chown:
                 os.chown(path, _FIRST_OWNER + owner, _FIRST_OWNER + owner % 7)
             depths[path] = depths[parent] + 1
@@ -118,7 +118,7 @@ class _Grower:
     def _link(self, folders: list[tuple[bytes, int]]) -> None:
         for number in range(self._shape.links):
             target = self._random.choice(self._linked)
-            folder = os.path.dirname(target)  # noqa: PTH120  paths are bytes
+            folder = os.path.dirname(target)
             if self._random.random() < 0.7:
                 folder, _ = self._random.choice(folders)
             os.link(target, b"%s/link_%06d" % (folder, number))

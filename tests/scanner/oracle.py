@@ -164,7 +164,7 @@ class _Sums:
             "users": _owners("uid", self.users),
             "groups": _owners("gid", self.groups),
             **self._directories(),
-            "ages": _buckets("days", AGE_DAYS, self.ages) + [_bucket("days", None, None, self.ages[None])],
+            "ages": [*_buckets("days", AGE_DAYS, self.ages), _bucket("days", None, None, self.ages[None])],
             "sizes": _buckets("bytes", SIZE_BYTES, self.sizes),
             **self._top(),
             "errors": [

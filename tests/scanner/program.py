@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import shutil
 import struct
 import subprocess
@@ -35,13 +36,19 @@ class Scanner:
         """The same program, run by another one."""
         return Scanner(self.path, (*map(str, words), *self.before))
 
-    def command(self, *arguments: object) -> list[str | bytes]:
+    def on_slow_files(self, slowfs: Path, mount: Path, *words: object) -> Scanner:
+        """The same program beside a slow file system (tests/bench/slowfs.c), in a mount namespace of their own."""
+        start, where = shlex.join(map(str, (slowfs, mount, *words))), shlex.quote(str(mount))
+        # It ends when it is unmounted; until then it must not hold the pipes that the scanner writes to.
+        script = (
+            f"{start} >/dev/null 2>&1 & until mountpoint -q {where}; do sleep 0.05; done; "
+            f'"$@"; status=$?; umount -l {where}; exit $status'
+        )
+        return self.under("unshare", "--mount", "--propagation", "private", "sh", "-c", script, "sh")
+
+    def command(self, *arguments: object) -> list[str]:
         """The words of a call."""
-        return [
-            *self.before,
-            str(self.path),
-            *(each if isinstance(each, bytes) else str(each) for each in arguments),
-        ]
+        return [*self.before, str(self.path), *map(str, arguments)]
 
     def run(self, *arguments: object) -> subprocess.CompletedProcess[bytes]:
         """Run it to its end."""

@@ -1,9 +1,10 @@
-"""The stream: frames as their format says, exactly the entries that were asked for, and no faster than they are read."""
+"""The stream: frames as their format says, the entries that were asked for, and no faster than they are read."""
 
 from __future__ import annotations
 
 import os
 import stat
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -36,42 +37,50 @@ def _as_text(value: Any) -> Any:
     return os.fsdecode(value) if isinstance(value, bytes) else value
 
 
-def expected(tree: Path, question: oracle.Question, days: int | None, least: int, uids: set[int]) -> set[bytes]:
+@dataclass(frozen=True)
+class Filter:
+    """Which entries are asked for."""
+
+    by: str = "newest"
+    days: int | None = None
+    least: int = 0
+    uids: frozenset[int] = frozenset()
+
+    def takes(self, node: os.stat_result) -> bool:
+        age = oracle.Question(NOW, age_by=self.by).age(node)
+        old = self.days is None or (age is not None and age >= self.days * oracle.DAY)
+        return old and node.st_size >= self.least and (not self.uids or node.st_uid in self.uids)
+
+
+def taken(tree: Path, wanted: Filter) -> set[bytes]:
     """The paths that a filter takes, by the oracle."""
-    found = oracle.collect(tree, question)
+    found = oracle.collect(tree, oracle.Question(NOW))
     entries = [entry for names in found.names.values() for entry in names]
     entries += [entry for entry in found.others if stat.S_ISLNK(entry[1].st_mode)]
-    paths = set()
-    for path, node in entries:
-        age = question.age(node)
-        old = days is None or (age is not None and age >= days * oracle.DAY)
-        if old and node.st_size >= least and (not uids or node.st_uid in uids):
-            paths.add(b"/".join(path))
-    return paths
+    return {b"/".join(path) for path, node in entries if wanted.takes(node)}
 
 
 @pytest.mark.parametrize(
-    ("arguments", "by", "days", "least", "uids"),
+    ("arguments", "wanted"),
     [
-        ((), "newest", None, 0, set()),
-        (("--list-old-days", 30), "newest", 30, 0, set()),
-        (("--list-old-days", 0, "--age-by", "atime"), "atime", 0, 0, set()),
-        (("--list-min-bytes", 4097, "--list-old-days", 1, "--age-by", "mtime"), "mtime", 1, 4097, set()),
-        (("--list-uid", 0, "--list-uid", 30003), "newest", None, 0, {0, 30003}),
+        ((), Filter()),
+        (("--list-old-days", 30), Filter(days=30)),
+        (("--list-old-days", 0, "--age-by", "atime"), Filter("atime", 0)),
+        (("--list-min-bytes", 4097, "--list-old-days", 1, "--age-by", "mtime"), Filter("mtime", 1, 4097)),
+        (("--list-uid", 0, "--list-uid", 30003), Filter(uids=frozenset({0, 30003}))),
     ],
 )
 def test_the_entries_listed_are_those_of_the_filter(
-    scanner: Scanner, tree: Path, arguments: tuple[object, ...], by: str, days: int | None, least: int, uids: set[int]
+    scanner: Scanner, tree: Path, arguments: tuple[object, ...], wanted: Filter
 ) -> None:
-    question = oracle.Question(NOW, age_by=by)
     rows = listed(scanner.frames("--list", *arguments, tree))
-    assert rows.keys() == expected(tree, question, days, least, uids)
+    assert rows.keys() == taken(tree, wanted)
     assert rows
 
 
 def test_an_entry_is_listed_with_all_that_stat_says(scanner: Scanner, tree: Path) -> None:
-    names = {"uid": "st_uid", "gid": "st_gid", "mode": "st_mode", "dev": "st_dev", "ino": "st_ino", "nlink": "st_nlink",
-             "size": "st_size", "atime_ns": "st_atime_ns", "mtime_ns": "st_mtime_ns", "ctime_ns": "st_ctime_ns"}  # fmt: skip
+    names = {name: f"st_{name}" for name in ("uid", "gid", "mode", "dev", "ino", "nlink", "size")}
+    names |= {name: f"st_{name}" for name in ("atime_ns", "mtime_ns", "ctime_ns")}
     for path, row in listed(scanner.frames("--list", tree)).items():
         node = os.lstat(os.fsencode(tree) + b"/" + path)
         assert {name: row[name] for name in names} == {name: getattr(node, field) for name, field in names.items()}
@@ -97,7 +106,7 @@ def _all_wait(pid: int) -> bool:
     """One thread writes to the pipe, and no other does anything."""
     states = []
     for task in os.listdir(f"/proc/{pid}/task"):
-        with open(f"/proc/{pid}/task/{task}/wchan") as where:  # noqa: PTH123
+        with open(f"/proc/{pid}/task/{task}/wchan") as where:
             states.append(where.read())
     return any("pipe" in state for state in states)
 

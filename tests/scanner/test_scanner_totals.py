@@ -8,7 +8,6 @@ import shutil
 import subprocess
 import tempfile
 from collections import Counter
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -20,6 +19,8 @@ from tests.scanner.program import NOW
 from tests.scanner.trees import OWNERS
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from tests.scanner.program import Scanner
 
 
@@ -103,8 +104,10 @@ Leaf = st.one_of(
     st.tuples(st.just("symlink"), Names),
 )
 Trees = st.recursive(
-    st.dictionaries(Names, Leaf, max_size=4), lambda inner: st.dictionaries(Names, inner | Leaf, max_size=4), max_leaves=20
-)  # fmt: skip
+    st.dictionaries(Names, Leaf, max_size=4),
+    lambda inner: st.dictionaries(Names, inner | Leaf, max_size=4),
+    max_leaves=20,
+)
 
 
 def _lay(folder: bytes, tree: dict[bytes, Any], files: list[bytes]) -> None:

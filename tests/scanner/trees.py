@@ -7,15 +7,19 @@ import random
 import socket
 import stat
 from contextlib import suppress
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 from tests import corpus
 from tests.scanner.program import NOW
 
+if TYPE_CHECKING:
+    from pathlib import Path
+
 OWNERS = range(30_000, 30_060)
 DAY = 86_400
-# None at all, one by a second, both sides of bounds, in the future, at and before the beginning of time.
-TIMES = (NOW, NOW - 1, NOW - DAY, NOW - 30 * DAY, NOW - 30 * DAY + 1, NOW - 800 * DAY, NOW + 1, NOW + 9_999_999, 0, -1, -86_400)  # fmt: skip
+# Now, both sides of bounds, in the future, at and before the beginning of time.
+AGES = (0, 1, DAY, 30 * DAY, 30 * DAY - 1, 800 * DAY, -1, -9_999_999, NOW, NOW + 1, NOW + DAY)
+TIMES = tuple(NOW - age for age in AGES)
 SIZES = (0, 1, 511, 4096, 4097, 70_000)
 
 
@@ -76,7 +80,7 @@ def _sparse(path: bytes, size: int) -> None:
 def _links(root: Path, folders: list[bytes], files: list[bytes], choice: random.Random) -> None:
     for number, target in enumerate(files[::3]):
         for copy in range(1 + number % 4):
-            folder = os.path.dirname(target) if number % 5 == 0 else choice.choice(folders)  # noqa: PTH120  bytes
+            folder = os.path.dirname(target) if number % 5 == 0 else choice.choice(folders)
             os.link(target, folder + b"/link%d-%d" % (number, copy))
     outside = root.with_name(root.name + " outside")
     outside.mkdir()
@@ -97,7 +101,7 @@ def _specials(top: bytes) -> None:
 
 
 def chain(root: Path, depth: int, beside: int = 0) -> None:
-    """Directories in directories, each with a file and `beside` more directories; paths longer than the kernel takes."""
+    """Directories in directories, each with a file and `beside` others; paths longer than the kernel takes."""
     root.mkdir()
     at = os.open(root, os.O_RDONLY | os.O_DIRECTORY)
     for level in range(depth):

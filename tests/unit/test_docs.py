@@ -17,6 +17,7 @@ DOCUMENTS = [
     ROOT / "CHANGELOG.md",
     *sorted((ROOT / "docs").rglob("*.md")),
     *ROOT.glob("collectors/*/README.md"),
+    ROOT / "scanner/README.md",
 ]
 SOURCES = [
     path

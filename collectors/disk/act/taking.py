@@ -1,7 +1,7 @@
-"""Taking an entry out of a user's folder: first into a folder that is ours alone, and there looked at again.
+"""Taking an entry out of a user's folder: first into a folder of ours alone, and there looked at again.
 
-What is looked at by its name in a user's folder may be another thing by the time it is acted on. What lies in our folder
-stays what it is.
+What is looked at by its name in a user's folder may be another thing by the time it is acted on. What lies in our
+folder stays what it is.
 """
 
 from __future__ import annotations

@@ -18,7 +18,6 @@ from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, initial
 
 from collectors.disk.act import purging, restoring
 from collectors.disk.act.applying import Allowed, apply, open_plan, resume_all
-from collectors.disk.act.outcome import Outcome
 from collectors.disk.act.pacing import Pace
 from collectors.disk.act.policy import Policy, TreePolicy
 from collectors.disk.plan_file import Entry, Head, PlanWriter
@@ -26,6 +25,8 @@ from tests.faults.acting import entry_of, quietly
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from collectors.disk.act.outcome import Outcome
 
 NAMES = ("a", "b", "u/a", "u/b", "u/deep/a", "\udcff\n")
 DAY = 86400
