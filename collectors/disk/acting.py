@@ -11,7 +11,6 @@ import os
 import re
 import secrets
 import subprocess
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -22,6 +21,7 @@ from collectors.disk.errors import ActError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
+    from pathlib import Path
 
     from dkumonitor.installation import Installation
 

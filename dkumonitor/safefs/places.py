@@ -107,7 +107,10 @@ def opened(handle: int) -> int:
 class Lease:
     """A lease on a file (fcntl(2), F_SETLEASE): granted only where nobody else has the file open.
 
-    Whoever opens it meanwhile waits until :meth:`release`. The caller ignores SIGIO.
+    Whoever opens it meanwhile waits until :meth:`close`. The caller ignores SIGIO.
+
+    Args:
+        descriptor: of the file, which :meth:`close` closes.
 
     Attributes:
         in_use: whether somebody has it open.
@@ -128,8 +131,6 @@ class Lease:
         """Whether nobody has opened the file since."""
         return not self.granted or fcntl.fcntl(self._descriptor, fcntl.F_GETLEASE) == fcntl.F_WRLCK
 
-    def release(self) -> None:
-        """Let others open the file again."""
-        if self.granted:
-            self.granted = False
-            fcntl.fcntl(self._descriptor, fcntl.F_SETLEASE, fcntl.F_UNLCK)
+    def close(self) -> None:
+        """Close the file, and let others open it again."""
+        os.close(self._descriptor)

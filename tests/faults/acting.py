@@ -19,6 +19,7 @@ from tests.stack import wait_for
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
+    from typing import Self
 
 DAY = 86400
 OLD_DAYS = 400
@@ -274,7 +275,7 @@ class Forks:
             text=True,
         )
 
-    def __enter__(self) -> Forks:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -314,7 +315,7 @@ def content(folder: Path) -> dict[str, Any]:
         there = path.lstat()
         inside: Any = None
         if path.is_symlink():
-            inside = os.readlink(path)
+            inside = str(path.readlink())
         elif path.is_file():
             inside = quietly(path)
         times = there.st_mtime_ns if not path.is_dir() or path.is_symlink() else None

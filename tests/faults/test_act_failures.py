@@ -1,4 +1,4 @@
-"""Promises 4, 6 and 8: calls that fail, kills at every call, what is on disk before what, and rehearsals that write nothing."""
+"""Promises 4, 6 and 8: calls that fail, kills at every call, what is on disk first, rehearsals that write nothing."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.faults.acting import NO_MORE_CALLS, Acts, Action, Forks, content, old_file, quietly, with_state
+from tests.faults.acting import NO_MORE_CALLS, Action, Acts, Forks, content, old_file, quietly, with_state
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -64,7 +64,7 @@ def texts(*folders: Path) -> dict[str, int]:
     return found
 
 
-def wrong_after(acts: Acts, forks: Forks, plan: Path, action: Action) -> str:
+def wrong_after(acts: Acts, forks: Forks, plan: Path, action: Action) -> str:  # noqa: PLR0911  one for each wrong
     """What is wrong after a run that was disturbed, and after the one that completes it; nothing where all is well."""
     there = texts(acts.tree, acts.target)
     lost = {"first\n": 1, "second\n": 2, "link": 1}

@@ -1,4 +1,4 @@
-"""Promises 1 and 2: nothing outside the tree is touched, and nothing but what was decided on, whatever is exchanged when.
+"""Promises 1 and 2: nothing outside the tree is touched, and nothing but what was decided on, whatever is exchanged.
 
 The kernel's Landlock, which would keep the program in its tree by itself, is taken out of the copies tested here.
 """
@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.faults.acting import NO_MORE_CALLS, Acts, Action, Forks, content, make_old, old_file
+from tests.faults.acting import NO_MORE_CALLS, Action, Acts, Forks, content, make_old, old_file
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -102,7 +102,7 @@ def taken_outside(acts: Acts) -> Iterator[int]:
         (mark,) = acts.folder.glob("here.*")
         mark.unlink()
         there = {name for name in mark.name.removeprefix("here.").split("-") if name}
-        if not there <= set(os.listdir(acts.folder / "outside/a")):
+        if not there <= {path.name for path in (acts.folder / "outside/a").iterdir()}:
             yield call
 
 
@@ -151,7 +151,7 @@ def swapped_for_seconds(acts: Acts, seconds: float) -> int:
     lay(acts)
     (acts.tree / "other").symlink_to(acts.folder / "canary")
     before = content(acts.folder / "canary")
-    command = [sys.executable, "-c", SWAPPER.format(renameat2=RENAMEAT2), acts.tree, str(seconds)]
+    command = [sys.executable, "-c", SWAPPER.format(renameat2=RENAMEAT2), str(acts.tree), str(seconds)]
     done = 0
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as swapper:
         assert swapper.stdout is not None
@@ -187,6 +187,6 @@ def test_links_in_the_tree_are_moved_and_deleted_as_links(acts: Acts) -> None:
     make_old(link)
     before = content(acts.folder / "canary")
     assert acts.apply(acts.plan([link], "move"))["files"] == 1
-    assert os.readlink(acts.target / "link") == str(acts.folder / "canary/one")
+    assert (acts.target / "link").readlink() == acts.folder / "canary/one"
     assert not link.is_symlink()
     assert content(acts.folder / "canary") == before

@@ -15,12 +15,11 @@ import pytest
 
 from collectors.disk import acting
 from collectors.disk.act.requests import Request
-from dkumonitor.installation import Installation
 from tests.faults.acting import Acts, content, old_file
 from tests.stack import Stack, run_installer, wait_for
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from dkumonitor.installation import Installation
 
 NAMES = {0: "chown", 1: "dac_override", 2: "dac_read_search", 3: "fowner", 28: "lease"}
 NEEDED = sum(1 << number for number in NAMES)
@@ -100,13 +99,13 @@ sys.addaudithook(hook)
 
 
 @pytest.fixture(scope="module")
-def of_root(release: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+def of_root(release: Path) -> Stack:
     """An installation of root's, whose programs run as daemon."""
     folder = Path(os.environ["DKM_TEST_RUN"]) / f"root {os.getpid()}"
     folder.mkdir(mode=0o755)
     outcome = run_installer(release, "-d", str(folder / "dkm"), "--user", "daemon", *AGENT)
     assert outcome.returncode == 0, outcome.stderr
-    yield Stack(folder / "dkm", 0)
+    return Stack(folder / "dkm", 0)
 
 
 class Installed(Acts):
@@ -152,7 +151,8 @@ class Installed(Acts):
         script = (
             "import json, os, sys; from pathlib import Path; from collectors.disk import acting; "
             "from collectors.disk.act.requests import Request; from dkumonitor.installation import Installation; "
-            "wanted = json.loads(sys.argv[2]); print(acting.request(Installation.load(Path(sys.argv[1])), Request(**wanted)))"
+            "wanted = Request(**json.loads(sys.argv[2])); "
+            "print(acting.request(Installation.load(Path(sys.argv[1])), wanted))"
         )
         python = self.dir / "lib/python/bin/python3"
         said = self.as_service(python, "-I", "-B", "-c", script, self.dir, json.dumps(wanted))

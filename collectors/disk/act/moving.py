@@ -103,6 +103,19 @@ class Mover:
             self._unlink(folder, name, waits)
         return moved
 
+    def take_back(self, path: bytes, number: int) -> None:
+        """Remove the copy that an earlier attempt has made of an entry which stays after all."""
+        try:
+            source = Source(self._source.tree, path)
+        except OSError:
+            return
+        try:
+            self._made = None
+            if self._is_copied(path, source.handle, source.status):
+                self._withdraw(path, number)
+        finally:
+            source.close()
+
     def is_moved(self, path: bytes, size_bytes: int, mtime_ns: int, uid: int) -> bool:
         """Whether what lies at the target is what an earlier attempt has moved there."""
         there = self._there(path)

@@ -259,7 +259,10 @@ class Act(_Run):
                 return None
             if self._deleter.settle(entry, number, self.tree, keeps=keeps):
                 return None
-        return super().look(entry, number)
+        reason = super().look(entry, number)
+        if reason is not None and self._redo and self._mover is not None and is_path(entry.path):
+            self._mover.take_back(entry.path, number)
+        return reason
 
     def missing(self, entry: Entry, _number: int) -> Reason | None:
         """Gone, or moved by an earlier attempt."""

@@ -1,7 +1,7 @@
-"""Taking an entry out of a user's folder: first into a folder that is ours alone, and there looked at again.
+"""Taking an entry out of a user's folder: first into a folder of ours alone, and there looked at again.
 
-What is looked at by its name in a user's folder may be another thing by the time it is acted on. What lies in our folder
-stays what it is.
+What is looked at by its name in a user's folder may be another thing by the time it is acted on. What lies in our
+folder stays what it is.
 """
 
 from __future__ import annotations
@@ -61,16 +61,15 @@ class Source:
         lease = self.leased()
         if lease is None:
             return False
-        lease.release()
         lease.close()
         return lease.in_use
 
-    def leased(self) -> OpenLease | None:
-        """A lease on the file, which the caller releases and closes; None for a link, or what we may not open."""
+    def leased(self) -> places.Lease | None:
+        """A lease on the file, which the caller closes; None for a link, or what we may not open."""
         if not self.is_file:
             return None
         try:
-            return OpenLease(places.opened(self.handle))
+            return places.Lease(places.opened(self.handle))
         except PermissionError:
             return None
 
@@ -109,7 +108,6 @@ class Source:
             return reason if reason is None else self.put_back(folder, name, reason)
         finally:
             if lease is not None:
-                lease.release()
                 lease.close()
 
     def _look(self, folder: int, name: bytes) -> Reason | None:
@@ -126,15 +124,3 @@ class Source:
         except (FileExistsError, FileNotFoundError):
             return Reason.KEPT
         return reason
-
-
-class OpenLease(places.Lease):
-    """A lease with its descriptor."""
-
-    def __init__(self, descriptor: int) -> None:
-        super().__init__(descriptor)
-        self.descriptor = descriptor
-
-    def close(self) -> None:
-        """Close the file."""
-        os.close(self.descriptor)
