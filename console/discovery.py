@@ -130,4 +130,11 @@ def _page(collector: str, declared: Page) -> Declared:
         )
 
     title = declared.title if declared.in_menu else ""
-    return page(f"/{declared.path}", endpoint, role=declared.role, title=title, order=declared.order)
+    return page(
+        f"/{declared.path}",
+        endpoint,
+        role=declared.role,
+        title=title,
+        order=declared.order,
+        query=declared.parameters,
+    )

@@ -91,7 +91,7 @@ class Declared:
         title: its word in the navigation, empty where it is not there.
         order: its place there.
         summary: one line for the OpenAPI document.
-        query: a struct with the parameters that its address takes, for the OpenAPI document.
+        query: a struct with the parameters that its address takes; those of the API are in the OpenAPI document.
         body: what its JSON body is decoded into.
         answer: what it gives, for the OpenAPI document; None for no content.
         lane: whose threads it takes.
@@ -123,10 +123,18 @@ def public(
 
 
 def page(
-    path: str, endpoint: Callable[[Request], Response], *, role: Role = Role.VIEWER, title: str = "", order: int = 100
+    path: str,
+    endpoint: Callable[[Request], Response],
+    *,
+    role: Role = Role.VIEWER,
+    title: str = "",
+    order: int = 100,
+    query: Any = None,
 ) -> Declared:
-    """A page. With a `title` it stands in the navigation, at `order`."""
-    return Declared(path=path, method="GET", kind=Kind.PAGE, endpoint=endpoint, role=role, title=title, order=order)
+    """A page. With a `title` it stands in the navigation, at `order`. `query` is what it can be asked of."""
+    return Declared(
+        path=path, method="GET", kind=Kind.PAGE, endpoint=endpoint, role=role, title=title, order=order, query=query
+    )
 
 
 def action(path: str, endpoint: Callable[[Request], Response], *, role: Role = Role.VIEWER) -> Declared:

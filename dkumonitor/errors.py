@@ -17,7 +17,8 @@
     └── QuestionError       14  a listing cannot be asked that
 
 2 is kept for wrong usage (click, getopt). Other packages derive their own from DkmError and take a code above 14:
-:mod:`dkumonitor.accounts.errors` has 20, :mod:`collectors.disk.errors` 30 to 35, :mod:`collectors.arrivals.errors` 40 to 42.
+:mod:`dkumonitor.accounts.errors` has 20, :mod:`collectors.disk.errors` 30 to 35, :mod:`collectors.arrivals.errors` 40
+to 42.
 """
 
 

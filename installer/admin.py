@@ -11,7 +11,7 @@ from pathlib import Path
 
 import click
 
-from installer import boot, certificate, machine
+from installer import boot, certificate, grant, machine
 from installer.errors import BusyError, DirectoryError, UsageError
 from installer.message import told
 from installer.plan import CERTIFICATE, SECRETS_FOLDER
@@ -181,6 +181,47 @@ def install_boot_command(*, name: str | None, remove: bool, only_print: bool) ->
         return
     path = boot.install_boot(directory, installation, directory / "lib/templates", name)
     click.echo(f"wrote and enabled {path}\nStart it now:  systemctl start {path.stem}")
+
+
+@main.command("grant-scan")
+@click.option("--revoke", is_flag=True, help="Take the right away again.")
+def grant_scan_command(*, revoke: bool) -> None:
+    """Let the scanner read what the account of the service may not; for root, and only where DIR is root's.
+
+    A copy of it gets the capability cap_dac_read_search, and only the account's group may run it.
+    """
+    directory = _directory()
+    installation = read_installation(directory)
+    if revoke:
+        click.echo(f"removed {grant.revoke_scan(directory)}")
+        return
+    click.echo(f"{grant.grant_scan(directory, installation)} may read every file, for members of the account's group")
+    for unit in boot.units_of(directory):
+        click.echo(f"Its unit must let it: '{directory}/bin/dkmadmin' install-boot again, for {unit}")
+
+
+@main.command("grant-act")
+@click.option("--name", help="Tells several installations on a machine apart: dkumonitor-act.NAME.service.")
+@click.option("--revoke", is_flag=True, help="Remove the units again.")
+@click.option("--print", "only_print", is_flag=True, help="Write the units to standard output, and change nothing.")
+def grant_act_command(*, name: str | None, revoke: bool, only_print: bool) -> None:
+    """Have root's systemd do what the service asks for, as far as conf/disk-acts.toml allows.
+
+    For root, and only where DIR is root's. Again after each change of the trees in that file.
+    """
+    if revoke and only_print:
+        raise UsageError("--print and --revoke exclude each other", "Leave one of them out")
+    directory = _directory()
+    installation = read_installation(directory)
+    if revoke:
+        click.echo("\n".join(f"removed {path}" for path in grant.revoke_act(directory, name)))
+        return
+    if only_print:
+        units = grant.render_units(directory, installation, directory / "lib/templates", name)
+        click.echo("\n".join(f"# {boot.UNITS / unit}\n{text}" for unit, text in units.items()), nl=False)
+        return
+    for path in grant.grant_act(directory, installation, directory / "lib/templates", name):
+        click.echo(f"wrote {path}")
 
 
 def _shown(rows: list[ReleaseRow], *, as_json: bool, as_csv: bool) -> str:

@@ -12,6 +12,7 @@ from installer.installation import Installation
 from installer.render import make_context, render_one
 
 UNITS = Path("/etc/systemd/system")
+GRANTED_SCANNER = "libexec/dkm-scan"  # see installer.grant
 RUNNING_SYSTEMD = Path("/run/systemd/system")
 _NAME = re.compile(r"[A-Za-z0-9_-]{1,64}\Z")
 _SECONDS = 60
@@ -38,14 +39,16 @@ def render_unit(directory: Path, installation: Installation, templates: Path) ->
     if account is None:
         raise MachineError(f"there is no account {installation.user} any more", "Create it again")
     of_root = directory.stat().st_uid == 0 and not checks.above_problems(machine.ancestors(directory), 0)
-    return render_one(
-        templates, "systemd/dkumonitor.service", {**context, "as_root": account.uid == 0, "of_root": of_root}
-    )
+    scans = account.uid != 0 and (directory / GRANTED_SCANNER).is_file()
+    rights = {"as_root": account.uid == 0, "of_root": of_root, "scans": scans}
+    return render_one(templates, "systemd/dkumonitor.service", {**context, **rights})
 
 
 def units_of(directory: Path) -> list[str]:
-    """The names of the units that start the installation in ``directory``."""
-    return sorted(path.name for path in UNITS.glob("dkumonitor*.service") if _starts(path, directory))
+    """The names of the units that start the installation in ``directory``, or act for it."""
+    found = [path for path in UNITS.glob("dkumonitor*.service") if _starts(path, directory)]
+    timers = [path.with_suffix(".timer") for path in found if path.with_suffix(".timer").is_file()]
+    return sorted(path.name for path in (*found, *timers))
 
 
 def placing(name: str | None) -> str:
@@ -77,13 +80,24 @@ def install_boot(directory: Path, installation: Installation, templates: Path, n
     if unsafe:
         raise Refusal(unsafe)
     text = render_unit(directory, installation, templates)
-    _check_ours(path, directory)
+    write_unit(path.name, text, f'"{directory}/bin/dkm" start')
+    systemctl("daemon-reload")
+    systemctl("enable", path.name)
+    return path
+
+
+def write_unit(name: str, text: str, mark: str) -> None:
+    """Write a unit, unless one of that name is there that lacks ``mark`` and so is another installation's.
+
+    Raises:
+        DirectoryError: it is.
+    """
+    path = UNITS / name
+    if path.exists() and mark not in path.read_text(encoding="utf-8", errors="replace"):
+        raise DirectoryError(f"{path} starts something else", "Add --name NAME")
     staged = path.with_name(f".{path.name}.{apply.token()}")
     apply.write_file(staged, text.encode(), 0o644, Owner(0, 0))
     apply.move(staged, path)
-    _systemctl("daemon-reload")
-    _systemctl("enable", path.name)
-    return path
 
 
 def remove_boot(directory: Path, installation: Installation, name: str | None) -> Path:
@@ -97,9 +111,9 @@ def remove_boot(directory: Path, installation: Installation, name: str | None) -
     if not path.exists():
         raise DirectoryError(f"there is no unit {path}", f"See which there are: ls {UNITS}/dkumonitor*")
     _check_ours(path, directory)
-    _systemctl("disable", path.name)
+    systemctl("disable", path.name)
     apply.unlink(path)
-    _systemctl("daemon-reload")
+    systemctl("daemon-reload")
     return path
 
 
@@ -125,10 +139,16 @@ def _check_ours(path: Path, directory: Path) -> None:
 
 
 def _starts(path: Path, directory: Path) -> bool:
-    return f'"{directory}/bin/dkm" start' in path.read_text(encoding="utf-8", errors="replace")
+    text = path.read_text(encoding="utf-8", errors="replace")
+    return f'"{directory}/bin/dkm" start' in text or f'"{directory}/bin/dkm-act" serve' in text
 
 
-def _systemctl(*arguments: str) -> None:
+def systemctl(*arguments: str) -> None:
+    """Have systemd do something.
+
+    Raises:
+        InstallError: it did not.
+    """
     try:
         done = subprocess.run(
             ["systemctl", *arguments],  # noqa: S607  systemd's own command, on root's PATH

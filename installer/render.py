@@ -20,9 +20,16 @@ _BY_PROGRAM = {
     "collectd": ("collectd", "telegraf"),
 }
 _SETTINGS = "dkumonitor/dkumonitor.toml"
+_DISK_ACTS = "dkumonitor/disk-acts.toml"
 EARLIER = "earlier"
 # What lies in DIR/bin, by the launcher that it is: `dkm`, `dkmadmin`, and commands that users of earlier tools know.
-LAUNCHERS = {"dkm": "dkm", "dkmadmin": "dkmadmin", "directory_observer": EARLIER, "dkmonitor": EARLIER}
+LAUNCHERS = {
+    "dkm": "dkm",
+    "dkmadmin": "dkmadmin",
+    "dkm-act": "dkm-act",
+    "directory_observer": EARLIER,
+    "dkmonitor": EARLIER,
+}
 
 
 @dataclass(frozen=True)
@@ -55,6 +62,8 @@ def render(templates: Path, installation: Installation, directory: Path) -> tupl
         if path.is_file()
     }
     sources["conf/dkumonitor.toml"] = _SETTINGS
+    if "collectors" in installation.programs:
+        sources["conf/disk-acts.toml"] = _DISK_ACTS
     files = [File(path, environment.get_template(source).render(context), 0o644) for path, source in sources.items()]
     files += [
         File(f"bin/{name}", (templates / "launchers" / launcher).read_text(encoding="utf-8"), 0o755)

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from installer import apply, journal, machine
+from installer import apply, grant, journal, machine
 from installer.errors import BusyError, DirectoryError
 from installer.installation import RELATIVE_PATH, Installation
 from installer.lock import locked
@@ -116,7 +116,11 @@ def uninstall(removal: Removal) -> list[str]:
                 _remove_run(directory / "run")
                 if removal.with_storage:
                     _remove_storage(directory / "storage")
+        _remove_files(directory, (grant.SCANNER,))
+        apply.remove_if_empty(directory / grant.LIBEXEC)
         if removal.with_storage:
+            if (directory / grant.ACTS).is_dir():
+                apply.remove_tree(directory / grant.ACTS)
             _remove_files(directory, (CERTIFICATE, *(f"{SECRETS_FOLDER}/{name}" for name in SECRETS)))
         for name in ("run", "storage"):
             apply.remove_if_empty(directory / name)

@@ -65,7 +65,9 @@ class RedisServer:
 
     def client(self, **options: Any) -> redis.Redis:
         """A client of its own, by the Unix socket."""
-        return redis.Redis(unix_socket_path=str(self.socket), decode_responses=True, retry=Retry(NoBackoff(), 0), **options)
+        return redis.Redis(
+            unix_socket_path=str(self.socket), decode_responses=True, retry=Retry(NoBackoff(), 0), **options
+        )
 
     def signal(self, number: signal.Signals) -> None:
         """Send a signal to it."""

@@ -14,6 +14,7 @@ from collections import deque
 from typing import TYPE_CHECKING, Any
 
 from collectors.arrivals.announcements import EXISTS, decode
+from collectors.arrivals.polling import Known
 from collectors.arrivals.protocol import LIST, ReplyError, command, encode
 from collectors.arrivals.queues import length_command, length_of
 from collectors.arrivals.scanning import PORTION, START, Entry, Found
@@ -109,7 +110,8 @@ class Listings:
     def _next(self) -> None:
         while self._round:
             place = self._round.popleft()
-            if place not in self._due or place.identity is None:
+            unknown = place.polled and place.known is None  # until its first look has ended
+            if place not in self._due or place.identity is None or unknown:
                 place.recent = None
                 continue
             self._current, self._current_from = place, self._due[place]
@@ -132,7 +134,8 @@ class Listings:
         """Ask how long the queue is and what waits in it."""
         self._turn = turn = self._turn + 1
         queue = place.lane.queue
-        key, most = encode(queue.queue), b"%d" % LOOKED_AT_MOST
+        limit = place.watched.poll_queue_limit
+        key, most = encode(queue.queue), b"%d" % min(LOOKED_AT_MOST, limit or LOOKED_AT_MOST)
         asked = [
             length_command(queue),
             command(b"LRANGE", key, b"-" + most, b"-1")
@@ -147,7 +150,6 @@ class Listings:
                 self._leave(place, after)
                 return
             length = length_of(queue, replies[0])
-            limit = place.watched.poll_queue_limit
             room = limit - length if limit else PORTION
             if room <= 0:
                 self._leave(place, after)
@@ -192,12 +194,12 @@ class Listings:
 
     def _announce(self, place: Place, name: str, entry: Entry) -> int:
         """Announce one file that a listing found; how many events that made at once."""
-        if place.polled and place.waits_for_completion:
-            known = place.known
-            is_old = (self._wall() - entry.mtime_ns / 1e9) >= place.watched.settle
-            if known is not None and not is_old:
-                known.pop(name, None)  # the next looks find whether it still grows
+        if place.polled and place.known is not None:
+            if place.waits_for_completion and self._wall() - entry.mtime_ns / 1e9 < place.watched.settle:
+                place.known.pop(name, None)  # the next looks find whether it still grows
                 return 0
+            seen = (entry.mtime_ns, entry.size_bytes, entry.inode)
+            place.known[name] = Known(seen, self._monotonic(), announced=True)
         status = place.status(name) if place.waits_for_completion or place.watched.details else None
         if not place.waits_for_completion or place.polled:
             place.announce(name, EXISTS, status)

@@ -32,31 +32,31 @@ class DirectoryRow(msgspec.Struct, frozen=True, kw_only=True):
         directory: what is watched.
         state: ``ok``; ``silent`` where nothing has arrived for longer than usual; ``missing`` where it is not there;
             ``stopped`` where the watcher does not run.
-        watched_by: ``inotify`` or ``polling``.
-        arrivals: events since the spool was made.
-        arrivals_per_second: of late.
         last_arrival_seconds: when the last one came.
+        arrivals_per_second: of late.
+        queue_length: events that no consumer has taken.
+        oldest_age_seconds: how long the oldest of these has waited: how far consumers are behind.
         silence_seconds: for how long none has come.
         usual_silence_seconds: the longest pause of late; None where too few are known.
-        queue: where events go.
-        queue_length: events there that no consumer has taken.
-        oldest_age_seconds: how long the oldest of these has waited: how far consumers are behind.
+        arrivals: events since the spool was made.
         incomplete: files that are there and not complete yet.
+        queue: where events go.
+        watched_by: ``inotify`` or ``polling``.
     """
 
     section: str
     directory: str
     state: str
-    watched_by: str
-    arrivals: int
-    arrivals_per_second: float
     last_arrival_seconds: Moment | None
-    silence_seconds: float | None
-    usual_silence_seconds: float | None
-    queue: str
+    arrivals_per_second: float
     queue_length: int | None
     oldest_age_seconds: float | None
+    silence_seconds: float | None
+    usual_silence_seconds: float | None
+    arrivals: int
     incomplete: int
+    queue: str
+    watched_by: str
 
 
 class EventRow(msgspec.Struct, frozen=True, kw_only=True):

@@ -69,7 +69,8 @@ class Settling:
         elif mask & CLOSE_NOWRITE:
             if track is not None:
                 track.opens = max(0, track.opens - 1)
-                self._restart(place, name, track)
+                if track.opens == 0:
+                    self._hasten(place, name, track)
         else:
             self._came(place, mask, cookie, name)
 
@@ -83,7 +84,9 @@ class Settling:
             track = self._begin(place, name, CREATED, _OPENED_SECONDS if mask & CREATE else 0.0)
         if mask & CLOSE_WRITE:
             track.opens = max(0, track.opens - 1)
-        elif mask & MOVED_TO and self._moved is not None and self._moved[0] == cookie:
+            return
+        track.opens = 0  # it is another file than the one that had this name
+        if mask & MOVED_TO and self._moved is not None and self._moved[0] == cookie:
             track.opens = self._moved[1].opens  # whoever writes it goes on under the new name
             self._moved = None
 
@@ -147,10 +150,14 @@ class Settling:
         return track
 
     def _restart(self, place: Place, name: str, track: _Track) -> None:
-        """What was closed again is looked at later; nothing of an earlier look counts."""
+        """What was written and closed again is looked at later; nothing of an earlier look counts."""
         track.stamp = None
+        self._hasten(place, name, track)
+
+    def _hasten(self, place: Place, name: str, track: _Track) -> None:
+        """Look at a file when it has rested, be that sooner or later than planned."""
         due_seconds = self._monotonic() + place.watched.settle
-        if track.due_seconds > due_seconds:  # it waited for somebody to close it: it is looked at sooner than planned
+        if track.due_seconds > due_seconds:
             self._schedule(place, name, due_seconds)
         track.due_seconds = due_seconds
 

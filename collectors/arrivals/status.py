@@ -25,7 +25,7 @@ STALE_SECONDS = 60.0
 LONGER_THAN_USUAL = 1.5
 USUAL_LEAST_GAPS = 3
 RATE_SECONDS = 60.0
-_HEARTBEAT_SECONDS = 10.0
+_HEARTBEAT_SECONDS = 5.0
 _BUSY_SECONDS = 2.0
 _MAX_BYTES = 64 * 1024 * 1024
 
@@ -130,7 +130,9 @@ class Reporter:
     def report(self, watcher: Watcher) -> None:
         """Write the status if something happened, and now and then if nothing did."""
         now = self._wall()
-        state = (watcher.pusher.pushed_total, watcher.outbox.sequence, watcher.link.failure, watcher.listings.waiting)
+        missing = sum(place.identity is None for place in watcher.watching.roots.values())
+        counts = (watcher.pusher.pushed_total, watcher.outbox.sequence, watcher.listings.waiting, missing)
+        state = (*counts, watcher.link.failure)
         pause_seconds = _BUSY_SECONDS if state != self._last else _HEARTBEAT_SECONDS
         if not watcher.stopping and 0 <= now - self._written_seconds < pause_seconds:
             return

@@ -191,7 +191,7 @@ class Watcher:
                     break  # the watch has no places any more
                 elif place.waits_for_completion:
                     text = decode(name)
-                    if place.accepts(text):
+                    if name and place.accepts(text):
                         settle(place, mask, cookie, text)
                 elif mask & ARRIVED:
                     text = decode(name)
@@ -225,11 +225,15 @@ class Watcher:
         self.inotify = Inotify()
         self._ignore_kernel(old)
         self.watching.renew(self.inotify)
+        lost: list[Place] = []
         last, self.watching.by_watch = self.watching.by_watch, old_watches
         while events := old.read():
-            self._handle(events)
+            lost += [place for event in events if event.mask & LOST for place in old_watches.get(event.watch, ())]
+            self._handle([event for event in events if not event.mask & LOST])
         self.watching.by_watch = last
         old.close()
+        for place in lost:
+            self.watching.doubt(place, None)
         self._event_seconds = self._monotonic()
         self.list_all()
 

@@ -2,6 +2,7 @@
 
 import click
 
+from collectors.disk.cli_act import apply_plan, quarantine, restore
 from collectors.disk.cli_exempt import exempt
 from collectors.disk.cli_notify import notify, show_notices
 from collectors.disk.cli_plan import plan
@@ -22,5 +23,6 @@ def cli() -> None:
     """  # noqa: D301  \b is click's
 
 
-for command in (task, exempt, run, view, plan, notify, show_notices, import_settings):
+plan.add_command(apply_plan)
+for command in (task, exempt, run, view, plan, restore, quarantine, notify, show_notices, import_settings):
     cli.add_command(command)

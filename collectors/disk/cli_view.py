@@ -163,7 +163,8 @@ def dirs(installation: Installation, form: Form, limit: int, *, directory: str, 
         if directory:
             with store.reading() as connection:
                 meant = run_of(connection, RunChoice(task=task, run=run))
-                number, run = numbered(connection, meant, os.fsencode(directory)), meant.id
+                if meant is not None:
+                    number, run = numbered(connection, meant, os.fsencode(directory)), meant.id
         choice = DirectoryChoice(task=task, run=run, directory=number)
         _write(_sources(installation, store, choice), listings.DIRECTORIES, form, limit)
 

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Annotated
 import msgspec
 
 from collectors import discover, load_settings
+from collectors.disk.errors import DiskError
 from dkumonitor.collector import MIB, Collector, CollectorSettings, Facts, Metric, Run
-from dkumonitor.errors import DkmError
+from dkumonitor.errors import DkmError, MailError
 from dkumonitor.installation import Installation, current
 from dkumonitor.text import printable
 
@@ -71,12 +72,8 @@ def _mail(installation: Installation) -> "MailSettings":
     return load_settings(discover(), installation, os.environ).mail
 
 
-def _each(step: "Callable[[Task], bool]", mine: "list[Task]") -> int:
-    """Do a step for every task; how many had something to do. A task that fails stops no other.
-
-    Raises:
-        DkmError: one failed; the first of them, when all were tried.
-    """
+def _each(step: "Callable[[Task], bool]", mine: "list[Task]") -> tuple[int, list[DkmError]]:
+    """Do a step for every task: how many had something to do, and what failed. A task that fails stops no other."""
     done, failed = 0, []
     for task in mine:
         try:
@@ -84,24 +81,30 @@ def _each(step: "Callable[[Task], bool]", mine: "list[Task]") -> int:
         except DkmError as error:
             _log.warning("%s: %s", task.name, printable(str(error)))
             failed.append(error)
-    if failed:
-        raise failed[0]
-    return done
+    return done, failed
 
 
 def look_from(installation: Installation, run: Run) -> Facts:
     """One run of ``disk`` for an installation: quick looks where they are due, and the figures of all tasks."""
-    from collectors.disk import follow, notify, series, work  # noqa: PLC0415  the database, as above
+    from collectors.disk import deeds, follow, notify, series, work  # noqa: PLC0415  the database, as above
 
     settings: DiskSettings = run.settings
     with _own_tasks(installation) as (store, mine):
         if not mine:
             return Facts(no_data=_NO_TASK)
         bench = work.Bench.of(installation, store)
-        _each(lambda task: follow.look_where_due(bench, task), mine)
-        notify.deliver(store, installation, _mail(installation), bench.wall())
+        _, failed = _each(lambda task: follow.look_where_due(bench, task), mine)
+        mail = _mail(installation)
+        try:
+            deeds.collect_answers(bench, mail)
+            notify.deliver(store, installation, mail, bench.wall())
+        except (DiskError, MailError) as error:  # figures do not wait for that
+            _log.warning("%s", printable(str(error)))
         with store.reading() as connection:
-            return Facts(points=tuple(series.points(run, connection, mine, installation.host, settings.top_users)))
+            points = tuple(series.points(run, connection, mine, installation.host, settings.top_users))
+    if failed and not points:
+        raise failed[0]
+    return Facts(points=points)
 
 
 def scan_from(installation: Installation, run: Run) -> Facts:
@@ -112,8 +115,10 @@ def scan_from(installation: Installation, run: Run) -> Facts:
         if not mine:
             return Facts(no_data=_NO_TASK)
         bench, mail = work.Bench.of(installation, store), _mail(installation)
-        done = _each(lambda task: follow.scan_where_due(bench, task, mail), mine)
-        return Facts(points=(run.point("scanned", done),))
+        done, failed = _each(lambda task: follow.scan_where_due(bench, task, mail), mine)
+    if failed and not done:
+        raise failed[0]
+    return Facts(points=(run.point("scanned", done),))
 
 
 def collect(run: Run) -> Facts:

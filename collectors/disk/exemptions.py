@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fnmatch
 import os
 import re
 from typing import TYPE_CHECKING, Literal
@@ -12,6 +11,7 @@ import sqlalchemy as sa
 
 from collectors.disk import tables
 from collectors.disk.errors import TaskError
+from collectors.disk.patterns import below
 from dkumonitor.views import Moment
 
 if TYPE_CHECKING:
@@ -117,24 +117,10 @@ def exempter(exemptions: Iterable[Exemption], tree: bytes) -> Callable[[Entry], 
         if exemption.kind == "user":
             uids.add(int(exemption.pattern))
         else:
-            patterns.append(_pattern(exemption.pattern, tree))
+            patterns.append(below(exemption.pattern, tree))
     joined = re.compile(b"|".join(b"(?:" + pattern + b")" for pattern in patterns), re.DOTALL) if patterns else None
 
     def is_exempt(entry: Entry) -> bool:
         return entry.uid in uids or (joined is not None and joined.match(entry.path) is not None)
 
     return is_exempt
-
-
-def _pattern(pattern: bytes, tree: bytes) -> bytes:
-    """The expression of a path and all below it, relative to the tree. One of another tree matches nothing there."""
-    wanted = pattern.rstrip(b"/")
-    if wanted.startswith(b"/"):
-        if wanted == tree:
-            return b".*"
-        if not wanted.startswith(tree + b"/"):
-            return b"(?!)"
-        wanted = wanted[len(tree) + 1 :]
-    # of text, so that bytes are taken one by one, whatever they are
-    translated = fnmatch.translate(wanted.decode("latin-1")).encode("latin-1")
-    return translated.removesuffix(b"\\Z") + rb"(?:/.*)?\Z"

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from collectors.disk import due, notify, occasions, plans, runs, work
+from collectors.disk import deeds, due, notify, occasions, plans, runs, work
 from collectors.disk.plans import State
 from collectors.disk.warnings import Occasion
 
@@ -47,6 +47,7 @@ def scan_and_follow(bench: Bench, task: Task, mail: MailSettings) -> Outcome:
     """
     outcome = _with_day(bench, work.full(bench, task), mail)
     _tell(bench, outcome, mail)
+    deeds.do_what_is_due(bench, outcome, mail)
     return outcome
 
 

@@ -98,21 +98,28 @@ def is_limited(connection: Connection, host: str, uid: int, now_seconds: float) 
 
 
 def told_already(connection: Connection, notice: NoticeRow) -> NoticeRow | None:
-    """The notice of the same run that says the same to the same person; None where there is none.
+    """The notice of the same run that told the same person the same; None for none.
 
-    So a run that was killed and reports again writes to nobody twice.
+    So a run that was killed and tells again writes to nobody twice.
     """
     if notice.run_id is None:
         return None
     table = tables.notices
-    same = sa.and_(
-        table.c.run_id == notice.run_id,
-        table.c.uid == notice.uid,
-        table.c.host == notice.host,
-        table.c.task == notice.task,
-        table.c.sections == notice.sections,
-        table.c.state.in_(_GOT_SOMETHING),
-    )
+    same_run = sa.and_(table.c.run_id == notice.run_id, table.c.sections == notice.sections)
+    return _find(connection, notice, sa.and_(same_run, table.c.state.in_(_GOT_SOMETHING)))
+
+
+def left_out_already(connection: Connection, notice: NoticeRow) -> NoticeRow | None:
+    """The notice that says that the same person was left out for the same reason within a day: one a day is enough."""
+    table = tables.notices
+    recent = table.c.created_seconds.between(notice.created_seconds - LIMIT_SECONDS, notice.created_seconds)
+    return _find(connection, notice, sa.and_(recent, table.c.state == notice.state))
+
+
+def _find(connection: Connection, notice: NoticeRow, where: sa.ColumnElement[bool]) -> NoticeRow | None:
+    """A notice of the same task to the same person."""
+    table = tables.notices
+    same = sa.and_(table.c.uid == notice.uid, table.c.host == notice.host, table.c.task == notice.task, where)
     names = [name for name in NoticeRow.__struct_fields__ if name != "login"]
     row = connection.execute(sa.select(*(table.c[name] for name in names)).where(same).limit(1)).mappings().first()
     return None if row is None else NoticeRow(**row, login=notice.login)

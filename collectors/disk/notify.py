@@ -156,12 +156,18 @@ def _notice(
 
 
 def _judged(connection: Connection, notice: NoticeRow, told: Told, now_seconds: float) -> NoticeRow:
-    """The notice with the state of one that is not sent, where it is one."""
+    """The notice as it stands: one that is kept already and says it all, or why it is not sent, or as it was."""
+    sent_already = notices.told_already(connection, notice)
+    if sent_already is not None:
+        return sent_already
     if not notice.address:
-        return msgspec.structs.replace(notice, state=State.NO_ADDRESS.value)
-    if not told.is_notice and notices.is_limited(connection, notice.host, notice.uid, now_seconds):
-        return msgspec.structs.replace(notice, state=State.LIMITED.value)
-    return notice
+        state = State.NO_ADDRESS
+    elif not told.is_notice and notices.is_limited(connection, notice.host, notice.uid, now_seconds):
+        state = State.LIMITED
+    else:
+        return notice
+    notice = msgspec.structs.replace(notice, state=state.value)
+    return notices.left_out_already(connection, notice) or notice
 
 
 def message_of(draft: Draft, installation: Installation, settings: MailSettings) -> bytes:
@@ -184,10 +190,9 @@ def _send(store: Store, installation: Installation, settings: MailSettings, draf
     spool = spool_of(installation, settings.spool_max_bytes)
 
     def act(connection: Connection) -> NoticeRow:
-        already = notices.told_already(connection, draft.notice)
-        if already is not None:
-            return already
         notice = _judged(connection, draft.notice, draft.told, draft.notice.created_seconds)
+        if notice.id:
+            return notice
         if notice.state != State.DRY_RUN.value:
             return notices.keep(connection, notice)
         spool.put(_envelope(notice, settings), message_of(draft, installation, settings))

@@ -120,11 +120,8 @@ def show_directories(sources: Sources) -> Content:
     choice = sources.of(choices.TreemapChoice)
     with sources.store.reading() as connection:
         shared = _shared(connection, "directories")
-        try:
-            run = run_of(connection, choice)
-        except NoSuchError:
-            if choice.run is not None or choice.task:
-                raise
+        run = run_of(connection, choice)
+        if run is None:
             return {**shared, "run": None}
         above = directories.find(connection, run, choice.directory)
         rows = directories.below(connection, sources.viewer, run, above)
@@ -155,7 +152,12 @@ def show_run(sources: Sources) -> Content:
     """One run: its sums, files by age and by size, the largest, and what could not be read."""
     choice = sources.of(choices.RunChoice)
     with sources.store.reading() as connection:
-        number = choice.run if choice.run is not None else run_of(connection, choice).id
+        number = choice.run
+        if number is None:
+            newest = run_of(connection, choice)
+            if newest is None:
+                raise NoSuchError("no full run has come to its end yet", "Start one with `dkm disk run full`")
+            number = newest.id
         row = history.one_run(connection, number)
         content = {**_shared(connection, "runs"), "title": f"Run {row.id} of {row.task}", "run": row}
         if row.kind != "full" or row.files is None or row.ended_seconds is None:
@@ -180,12 +182,10 @@ def show_difference(sources: Sources) -> Content:
             return {**shared, "before": None, "after": None, "runs": []}
         meant = choices.PairChoice(task=choice.task or task, before=choice.before, after=choice.after)
         offered = recent(connection, task, MOST_RUNS)
-        try:
-            before, after = pair_of(connection, meant)
-        except NoSuchError:
-            if choice.before or choice.after:
-                raise
+        pair = pair_of(connection, meant)
+        if pair is None:
             return {**shared, "before": None, "after": None, "runs": offered}
+        before, after = pair
         rows = difference.difference(connection, sources.viewer, before, after, "user")
         most = [row for row in rows[:MOST_CHANGES] if row.growth_bytes > 0]
         least = [row for row in reversed(rows[-MOST_CHANGES:]) if row.growth_bytes < 0]

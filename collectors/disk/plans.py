@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from dkumonitor.installation import Installation
 
 DAY_SECONDS = 86400
+DETAIL_MAX = 500
 
 
 class State(StrEnum):

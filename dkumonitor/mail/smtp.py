@@ -223,7 +223,8 @@ def _told(error: Exception) -> str:
         return "login or password hold what is no ASCII, which it cannot be told"
     if isinstance(error, TimeoutError):
         return _LATE
-    return printable(str(error))[:_SAID_MAX] or type(error).__name__
+    said = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+    return printable(str(said))[:_SAID_MAX] or type(error).__name__
 
 
 def _said(code: int, said: bytes | str) -> str:

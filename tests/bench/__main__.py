@@ -9,11 +9,20 @@ import subprocess
 import tempfile
 from pathlib import Path
 
-from tests.bench import bench_console, bench_ingest, bench_render, bench_scanner, bench_stack, machine, report
+from tests.bench import (
+    bench_arrivals,
+    bench_console,
+    bench_ingest,
+    bench_render,
+    bench_scanner,
+    bench_stack,
+    machine,
+    report,
+)
 
 ROOT = Path(__file__).resolve().parents[2]
 VERSION = (ROOT / "VERSION").read_text().strip()
-PARTS = ("stack", "render", "ingest", "console", "scanner")
+PARTS = ("stack", "render", "ingest", "console", "arrivals", "scanner")
 
 
 def main() -> None:
@@ -38,12 +47,25 @@ def main() -> None:
         console = (
             bench_console.run(release, folder / "console", quick=options.quick) if "console" in options.only else None
         )
+        arrivals = (
+            bench_arrivals.run(release, folder / "arrivals", quick=options.quick)
+            if "arrivals" in options.only
+            else None
+        )
         scans = (
             bench_scanner.run(release, folder / "scanner", quick=options.quick) if "scanner" in options.only else None
         )
     finally:
         shutil.rmtree(folder)
-    document = report.write(described, ingest=ingest, render=render, stack=stack, console=console, scans=scans)
+    document = report.write(
+        described,
+        ingest=ingest,
+        render=render,
+        stack=stack,
+        console=console,
+        arrivals=arrivals,
+        scans=scans,
+    )
     print(document)
     if not options.quick and set(options.only) == set(PARTS):
         (ROOT / "docs/benchmarks.md").write_text(document)

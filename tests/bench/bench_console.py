@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from dkumonitor.accounts.roles import Role
+from tests.bench import bench_disk
 from tests.bench.figures import Figure
 from tests.bench.machine import cpu_seconds, wait_until_idle
 from tests.bench.peers import environment
@@ -103,6 +104,7 @@ def run(release: Path, folder: Path, *, quick: bool) -> Console:
         wait_for("the console to run", lambda: "console" in site.stack.pids())
         figures = [_start_cpu(site, 2 if quick else 5), *_first_page(site, browser, 5 if quick else 20)]
         tables = _tables(site, folder, 3 if quick else 20)
+        figures += bench_disk.figures(_server(site), _pid(site), 5 if quick else 20)
         figures += _memory(site, 400 if quick else 6000)
         figures += _drawing(site, browser, 1 if quick else 3)
     return Console(tables, figures)

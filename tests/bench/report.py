@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
+    from tests.bench.bench_arrivals import Arrivals
     from tests.bench.bench_console import Console
     from tests.bench.bench_ingest import Ingest
     from tests.bench.bench_render import Render
@@ -56,6 +57,14 @@ An installation of type `all` with 24 hours of three hosts, 300 people and 10,00
 of a browser whose cache is empty; the browser is Debian's Chromium without a graphics card, on the same machine.
 
 """
+ARRIVALS = """
+## Arrivals
+
+Files created as fast as one process can, each announced on a list of a real Redis; CPU time a file of all processes but
+Redis, as the median of several turns, the sides in turn. `inotifywait -m | redis-cli --pipe` promises nothing; the loop
+pushes one event a call. The watcher announced every file; a peer that the kernel's queue overflowed for says so here.
+
+"""
 SCANNER = """
 ## Scanning a tree
 
@@ -73,6 +82,7 @@ def write(
     render: Sequence[Render],
     stack: Sequence[Figure],
     console: Console | None,
+    arrivals: Arrivals | None,
     scans: Scans | None,
 ) -> str:
     """The document."""
@@ -86,6 +96,7 @@ def write(
         + STACK
         + _table(("", "measured", "bound"), map(_figure_row, stack))
         + (_console(console) if console else "")
+        + (_arrivals(arrivals) if arrivals else "")
         + (_scans(scans) if scans else "")
     )
 
@@ -118,6 +129,20 @@ def _console(console: Console) -> str:
         + _table(("", "console", "its slowest", "datasette", "ratio", "bound"), rows)
         + CONSOLE
         + _table(("", "measured", "bound"), map(_figure_row, console.figures))
+    )
+
+
+def _arrivals(arrivals: Arrivals) -> str:
+    rows = (
+        (f"against {one.peer}", f"{one.ours_us:.1f} µs", f"{one.peer_us:.1f} µs", f"{one.ours_us / one.peer_us:.2f}",
+         f"<= {one.bound:g}", f"{one.peer_share:.1%}")
+        for one in arrivals.compared
+    )  # fmt: skip
+    return (
+        ARRIVALS
+        + _table(("CPU a file", "the watcher", "the peer", "ratio", "bound", "announced by the peer"), rows)
+        + "\n"
+        + _table(("", "measured", "bound"), map(_figure_row, arrivals.figures))
     )
 
 

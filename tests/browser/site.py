@@ -19,6 +19,8 @@ from dkumonitor.accounts.passwords import Hashing
 from dkumonitor.accounts.roles import Role
 from dkumonitor.installation import Installation
 from dkumonitor.store.engine import open_store
+from tests.history.arrivals import lay_arrivals
+from tests.history.disk import lay_disk
 from tests.history.feed import going_on
 from tests.history.load import History, lay
 from tests.history.records import fill
@@ -79,6 +81,8 @@ def _fill(stack: Stack, history: History, now_seconds: int) -> dict[Role, str]:
     store = open_store(installation)
     try:
         fill(store, history.logins, now_seconds)
+        lay_disk(store, history.disk)
+        lay_arrivals(installation, now_seconds)
         for role in (Role.VIEWER, Role.OPERATOR):
             accounts.add(store, Hashing(), Actor("tests", "command", now_seconds), role.value, PASSWORD, role=role)
         change = accounts.Change(real_names=True)

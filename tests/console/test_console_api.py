@@ -9,6 +9,7 @@ import subprocess
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import msgspec
 import pytest
 
 from console.discovery import find
@@ -92,6 +93,20 @@ def test_every_operation_is_described(document: Any) -> None:
             assert operation["summary"], (method, path)
             placed = [one["name"] for one in operation["parameters"] if one["in"] == "path"]
             assert placed == re.findall(r"\{(\w+)\}", path)
+
+
+def test_every_parameter_of_a_listing_is_in_the_document(document: Any) -> None:
+    listings = [one for one in ROUTES if isinstance(one.answer, Listing)]
+    assert any(one.answer.parameters.__struct_fields__ for one in listings)
+    for one in listings:
+        told = document["paths"][one.path.removeprefix(API)]["get"]["parameters"]
+        own = one.answer.parameters.__struct_fields__
+        assert [parameter["name"] for parameter in told] == [
+            *own, "search", "sort", "descending", "offset", "limit"
+        ]  # fmt: skip
+        needed = {field.name for field in msgspec.structs.fields(one.answer.parameters) if field.required}
+        assert {parameter["name"] for parameter in told if parameter["required"]} == needed
+        assert all(parameter["schema"] for parameter in told)
 
 
 @pytest.mark.parametrize("one", PLAIN, ids=lambda one: one.path)

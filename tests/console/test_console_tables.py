@@ -10,11 +10,13 @@ from urllib.parse import parse_qsl, urlsplit
 import msgspec
 import pytest
 
+from console.parameters import address, check, taken, written
+from console.refused import Refused
 from console.tables import table
 from dkumonitor.accounts.roles import Role
 from dkumonitor.accounts.tables import audit
-from dkumonitor.cells import Column, cell_of, columns_of, duration
-from dkumonitor.views import MAX_LIMIT, Listing, Moment, Question, answer_rows
+from dkumonitor.cells import Column, about, cell_of, columns_of, duration
+from dkumonitor.views import MAX_LIMIT, Answer, Listing, Moment, Parameters, Question, answer_rows
 from tests import corpus
 from tests.console_app import running_console
 from tests.html_pages import assert_harmless, read, rows
@@ -223,3 +225,70 @@ def test_a_cell_leads_nowhere_else(href: str) -> None:
     row = Sample(b"x", 1, 1.0, 1.0, 1.0, ok=True, files=1)
     (cells,) = table(listing, Question(), answer_rows([row], Question())).rows
     assert (cells[0].href, cells[-1].href) == (None, "/users")
+
+
+class Choice(Parameters, frozen=True, kw_only=True):
+    user: str
+    run: int | None = None
+    deep: bool = False
+
+
+def test_parameters_are_taken_by_their_types_and_written_back() -> None:
+    for given in (
+        {"user": "ann"}, {"user": "a&b=c/?#", "run": "7"}, {"user": "\u202e", "deep": "true"}, {"user": "x", "run": ""},
+    ):  # fmt: skip
+        found = taken(given, Choice)
+        assert taken(written(found), Choice) == found
+        link = address("/tables/x", found, Question(sort="path", offset=50))
+        assert dict(parse_qsl(urlsplit(link).query)) == {**written(found), "sort": "path", "offset": "50"}
+    assert address("/tables/x", Parameters(), Question()) == "/tables/x"
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        {},
+        {"user": ""},
+        {"user": "a", "run": "x"},
+        {"user": "a", "more": "1"},
+        {"user": "a\0b"},
+        {"user": "a", "deep": "2"},
+    ],
+)
+def test_parameters_that_are_missing_unknown_or_wrong_are_refused(given: dict[str, str]) -> None:
+    with pytest.raises(Refused) as refused:
+        taken(given, Choice)
+    assert refused.value.slug == "bad-question"
+
+
+def test_no_parameter_may_have_the_name_of_what_every_listing_takes() -> None:
+    class Wrong(Parameters, frozen=True, kw_only=True):
+        search: str = ""
+
+    check(Choice, "x")
+    with pytest.raises(ValueError, match="search"):
+        check(Wrong, "x")
+
+
+def test_a_table_keeps_its_parameters_in_all_of_its_addresses() -> None:
+    listing = Listing(
+        name="x", title="X", summary="", row_type=Sample, ask=lambda _, question: answer_rows([], question),
+        parameters=Choice,
+    )  # fmt: skip
+    row = Sample(b"x", 1, 1.0, 1.0, 1.0, ok=True, files=1)
+    question = Question(offset=10, limit=10)
+    drawn = table(listing, question, Answer([row] * 10, 100), Choice(user="a&b", run=3))
+    links = [drawn.csv, drawn.previous, drawn.next, *(heading.href for heading in drawn.headings)]
+    for link in links:
+        assert link is not None
+        assert {"user": "a&b", "run": "3"}.items() <= dict(parse_qsl(urlsplit(link).query)).items()
+    assert drawn.parameters == {"user": "a&b", "run": "3"}
+
+
+def test_what_tells_things_apart_has_no_separators_and_estimates_are_round() -> None:
+    for name in ("id", "uid", "number", "run_id"):
+        assert cell_of(Column(name, name, numeric=True, moment=False), 20_117).text == "20117"
+    assert cell_of(Column("bytes", "bytes", numeric=True, moment=False), 2048).text == "2.0 KiB"
+    assert [about(seconds) for seconds in (3600, 86_400, 129_600, 200_000, 40_000_000)] == [
+        "1 hour", "24 hours", "2 days", "2 days", "463 days"
+    ]  # fmt: skip

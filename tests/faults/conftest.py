@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import shutil
+import tempfile
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -13,7 +16,16 @@ from tests.stack import free_port_range
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
-    from pathlib import Path
+
+
+@pytest.fixture
+def in_memory(workspace: Path) -> Iterator[Path]:
+    """A folder that other accounts may enter, in memory where this machine has such a place: syncing takes no time."""
+    shared = Path("/dev/shm")
+    folder = Path(tempfile.mkdtemp(prefix="dkumonitor-", dir=shared if shared.is_dir() else workspace))
+    folder.chmod(0o755)
+    yield folder
+    shutil.rmtree(folder, ignore_errors=True)
 
 
 @pytest.fixture

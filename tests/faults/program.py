@@ -24,33 +24,25 @@ COLLECTOR = Collector(name="steady", summary="a point each run", collect=collect
 """
 
 
-class Program:
-    """One installation of nothing but the collectors, in ``folder``."""
+class Code:
+    """A copy of the release's own packages, run by its Python, in an installation of nothing else in ``folder``."""
 
-    module = "collectors"
-    arguments: tuple[str, ...] = ()
-    before: tuple[str, ...] = ()  # what starts it, as unshare(1) does
-
-    def __init__(self, release: Path, folder: Path, carbon: tuple[str, int], settings: str = "") -> None:
+    def __init__(self, release: Path, folder: Path) -> None:
         self.python = release / "python/bin/python3"
         self.code = folder / "code"
         self.dir = folder / "dkm"
         packages = next((release / "python/lib").glob("python3*/site-packages"))
         for package in ("dkumonitor", "collectors"):
             shutil.copytree(packages / package, self.code / package)
-        shutil.rmtree(self.code / "collectors/host")
         (self.dir / "conf").mkdir(parents=True)
-        self._describe(f"{carbon[0]}:{carbon[1]}")
-        (self.dir / "conf/dkumonitor.toml").write_text(settings)
-        self.log = self.dir / "collectors.log"
-        self._process: subprocess.Popen[bytes] | None = None
 
-    def _describe(self, carbon: str) -> None:
+    def describe(self, carbon: str, user: str = "root") -> None:
+        """Write installation.json."""
         description: dict[str, Any] = {
             "version": "0.1.0",
             "type": "agent",
             "host": HOST,
-            "user": "root",
+            "user": user,
             "interval_seconds": 1,
             "programs": ["collectors"],
             "listen": "127.0.0.1",
@@ -66,12 +58,6 @@ class Program:
         }
         (self.dir / "conf/installation.json").write_text(json.dumps(description))
 
-    def add(self, name: str, text: str) -> None:
-        """Add a collector."""
-        folder = self.code / "collectors" / name
-        folder.mkdir()
-        (folder / "collector.py").write_text(text)
-
     def break_with(self, patch: str) -> None:
         """Apply a patch of the production code. The release's compiled modules never look at their source again."""
         text = (VARIANTS / patch).read_text()
@@ -80,6 +66,28 @@ class Program:
             source = self.code / name
             for compiled in source.parent.glob(f"__pycache__/{source.stem}.*.pyc"):
                 compiled.unlink()
+
+
+class Program(Code):
+    """One installation of nothing but the collectors, in ``folder``."""
+
+    module = "collectors"
+    arguments: tuple[str, ...] = ()
+    before: tuple[str, ...] = ()  # what starts it, as unshare(1) does
+
+    def __init__(self, release: Path, folder: Path, carbon: tuple[str, int], settings: str = "") -> None:
+        super().__init__(release, folder)
+        shutil.rmtree(self.code / "collectors/host")
+        self.describe(f"{carbon[0]}:{carbon[1]}")
+        (self.dir / "conf/dkumonitor.toml").write_text(settings)
+        self.log = self.dir / "collectors.log"
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def add(self, name: str, text: str) -> None:
+        """Add a collector."""
+        folder = self.code / "collectors" / name
+        folder.mkdir()
+        (folder / "collector.py").write_text(text)
 
     def start(self) -> None:
         with self.log.open("ab") as log:

@@ -31,8 +31,10 @@ from collectors.disk.facts import (
     User,
 )
 from collectors.disk.plans import Owned, Plan, State
+from dkumonitor.metrics import segment
 from dkumonitor.store.engine import insert_rows
 from tests import corpus
+from tests.history.series import DAY_MINUTES, Day
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -95,8 +97,11 @@ class DiskHistory:
     def trees(self) -> tuple[Tree, ...]:
         """The three, by the names of their tasks; the first is critical, the second fine, the third has a warning."""
 
+        seldom = {"quick_minutes": 1440, "full_hour": -1}  # there are no such trees where collectors run
+
         def task(name: str, host: str, path: bytes, **more: Any) -> Task:
-            return tasks.make({"name": name, "host": host, "path": path, "changed_seconds": self.now_seconds, **more})
+            known = {"name": name, "host": host, "path": path, "changed_seconds": self.now_seconds}
+            return tasks.make({**known, **seldom, **more})
 
         return (
             Tree(task("scratch", self.host, b"/srv/scratch", relocation_path=b"/archive/scratch"),
@@ -118,6 +123,31 @@ class DiskHistory:
         """When each quick run began, and what it saw; the oldest first."""
         for hours_ago in range(QUICK_DAYS * 24 - 1, -1, -1):
             yield self.now_seconds - hours_ago * HOUR - 60, _file_system(tree, hours_ago / 24)
+
+    def days(self) -> Iterator[Day]:
+        """What the collector sent within the last day: the newest figures, again and again."""
+        for tree in self.trees:
+            prefix = f"dkm.{tree.task.host}.disk.{tree.task.name}"
+            found = self.scan(tree, 0, 0)
+            used = [float(tree.used_bytes(1 - minute / DAY_MINUTES)) for minute in range(DAY_MINUTES)]
+            yield Day(f"{prefix}.used_bytes", [*used])
+            yield Day(f"{prefix}.used_percent", [100 * one / tree.size_bytes for one in used])
+            yield Day(f"{prefix}.available_bytes", [tree.size_bytes - one for one in used])
+            level = runs.level_of(tree.task, found.filesystem.used_percent).number
+            sums = {
+                name: getattr(found.totals, name) for name in ("files", "old_files", "allocated_bytes", "old_bytes")
+            }
+            errors = sum(error.count for error in found.errors)
+            flat = {**sums, "level": level, "entries": found.entries, "scan_seconds": found.seconds, "errors": errors,
+                    "partial": int(found.partial)}  # fmt: skip
+            largest = sorted(found.users, key=lambda user: user.allocated_bytes, reverse=True)[:20]
+            for user in largest:
+                login = segment(self.logins[user.uid - FIRST_UID])
+                flat |= {
+                    f"users.{login}.{name}": getattr(user, name) for name in ("files", "allocated_bytes", "old_bytes")
+                }
+            for name, value in flat.items():
+                yield Day(f"{prefix}.{name}", [float(value)] * DAY_MINUTES)
 
     def scan(self, tree: Tree, days_ago: int, directories: int) -> Scan:
         """What one pass found."""

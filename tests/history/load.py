@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from tests.history import machines, users
+from tests.history.disk import DiskHistory
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -39,12 +40,18 @@ class History:
         share = {0: 1, 1: 3, 2: 8}[self.machines.index(machine)]
         return self.logins[::share]
 
+    @property
+    def disk(self) -> DiskHistory:
+        """What the disk collector found on them."""
+        return DiskHistory(self.logins, self.machines[0].host, self.end)
+
     def days(self) -> Iterator[Day]:
         """Every metric."""
         for machine in self.machines:
             yield from machines.days(machine, self.end)
             yield from users.days(machine, self.users_of(machine), self.end)
         yield from machines.service_days(self.machines[0].host, self.end)
+        yield from self.disk.days()
 
 
 def history(host: str, end: int | None = None) -> History:

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 TASK = "tree"
 FILES, OLD_FILES, FOLDERS = 40, 5, 4
 OLD_SECONDS = 200 * 86400
-_SETTINGS = "\n[collectors.disk]\ninterval_seconds = 10\n"
+_TABLE = "[collectors.disk]\n"
 
 
 @dataclass(frozen=True)
@@ -77,8 +77,8 @@ def scanned(stack: Stack, folder: Path) -> Scanned:
     before, begin = os.statvfs(folder), time.monotonic()
     stack.dkm("disk", "run", "full", TASK)
     seconds, after = time.monotonic() - begin, os.statvfs(folder)
-    with (stack.dir / "conf/dkumonitor.toml").open("a") as settings:
-        settings.write(_SETTINGS)
+    settings = stack.dir / "conf/dkumonitor.toml"
+    settings.write_text(settings.read_text().replace(_TABLE, f"{_TABLE}interval_seconds = 10\n"))
     stack.dkm("restart", "collectors")
     return Scanned(
         size_bytes=sum(path.stat().st_size for path in made),

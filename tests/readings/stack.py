@@ -149,7 +149,7 @@ def by_collector(
 ) -> Callable[[Observation], dict[str, Reading]]:
     """Those that run seldom may have no run while the test looks on."""
     return lambda seen: {
-        **{f"{seen.host}.{name}": often(seen) for name in ("host", "disk")},
+        **{f"{seen.host}.{name}": often(seen) for name in ("host", "disk", "arrivals")},
         **{f"{seen.host}.{name}": Passing(seldom(seen)) for name in ("store", "disk_scan")},
     }
 

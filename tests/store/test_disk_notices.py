@@ -35,6 +35,8 @@ def test_notices_mean_the_same_on_every_server(database: Database) -> None:
     with store.reading() as connection:
         assert notices.told_already(connection, notice(1001)) is not None
         assert notices.told_already(connection, notice(1002)) is None
+        assert notices.left_out_already(connection, notice(1002, state="failed")) is not None
+        assert notices.left_out_already(connection, notice(1002, state="limited")) is None
         for uid, later, limited in ((1001, 1, True), (1001, LIMIT_SECONDS, False), (1001, -1, False), (1002, 1, False)):
             assert notices.is_limited(connection, "example", uid, NOW_SECONDS + later) is limited
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import random
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -19,7 +20,7 @@ from dkumonitor.doctor.findings import failed, ok, warning
 from dkumonitor.errors import ServiceError
 from dkumonitor.overview import judgement
 from dkumonitor.overview.facts import facts
-from dkumonitor.overview.fit import MIN_SPAN_SECONDS, seconds_to_full, slope_per_second, thinned, trend
+from dkumonitor.overview.fit import MIN_SPAN_SECONDS, seconds_to_full, slope_between, slope_per_second, thinned, trend
 from dkumonitor.overview.judgement import verdict
 from dkumonitor.overview.readings import Readings
 from dkumonitor.overview.rows import Problem
@@ -28,7 +29,6 @@ from dkumonitor.views import Card, Figure, Level, Sources, Told, Viewer
 from tests.installations import an_installation
 
 if TYPE_CHECKING:
-    import random
     from collections.abc import Callable, Mapping
 
     from dkumonitor.overview.rows import Overview
@@ -351,3 +351,27 @@ def test_a_hundred_machines_are_surveyed_without_a_fault(tmp_path: Path) -> None
 
     assert len(found.hosts) == 100
     assert judgement.worst(host.level for host in found.hosts) in set(Level)
+
+
+def test_the_bounds_of_a_slope_hold_the_true_one_nine_times_of_ten() -> None:
+    held, runs = 0, 200
+    for number in range(runs):
+        source = random.Random(number)
+        points = [(HOUR * at, 100.0 * at + source.gauss(0, 2000)) for at in range(60)]
+        slope = slope_between(points)
+        assert slope is not None
+        assert slope.low <= slope.middle <= slope.high
+        assert slope.middle == slope_per_second(points)
+        held += slope.low <= 100 / HOUR <= slope.high
+    assert 0.8 * runs <= held <= 0.97 * runs
+
+
+def test_what_does_not_grow_may_as_well_shrink() -> None:
+    source = random.Random(1)
+    slope = slope_between([(HOUR * at, source.gauss(0, 1)) for at in range(50)])
+    assert slope is not None
+    assert slope.low < 0 < slope.high
+    assert slope_between([(0.0, 1.0)] * 3) is None
+    straight = slope_between([(HOUR * at, 7.0 * at) for at in range(12)])
+    assert straight is not None
+    assert straight.low == pytest.approx(straight.high) == pytest.approx(7 / HOUR)

@@ -30,6 +30,7 @@ def test_the_promised_dashboards_are_there() -> None:
     assert {load(path).uid for path in FILES} >= {
         "dkm-system",
         "dkm-users",
+        "dkm-arrivals",
         "dkm-dss-backend",
         "dkm-dss-system",
         "dkm-stack",

@@ -220,7 +220,7 @@ def test_the_commented_settings_are_the_ones_there_are(tmp_path: Path) -> None:
     text = next(file.text for file in files if file.path == "conf/dkumonitor.toml").partition("# Mail:")[0]
     shown = [line.removeprefix("# ") for line in text.splitlines() if line.startswith("# ") and " = " in line]
     shown = [line for line in shown if not line.startswith(("server =", "jupyter_kernel ="))]
-    assert len(shown) == 9
+    assert len(shown) == 11
     uncommented = "\n".join(
         line.removeprefix("# ") if line.removeprefix("# ") in shown else line for line in text.splitlines()
     )

@@ -42,7 +42,7 @@ def squarify(values: Sequence[float], box: Box) -> list[Box]:
         end = start + 1
         while end < len(areas) and _worst(areas[start : end + 1], side) <= _worst(areas[start:end], side):
             end += 1
-        row, left = _row(areas[start:end], left)
+        row, left = _row(areas[start:end], left, is_last=end == len(areas))
         found += row
         start = end
     return found
@@ -56,23 +56,17 @@ def _worst(row: Sequence[float], side: float) -> float:
     )
 
 
-def _row(row: Sequence[float], left: Box) -> tuple[list[Box], Box]:
-    """Boxes of a row along the shorter side, and what is left beside them."""
+def _row(row: Sequence[float], left: Box, *, is_last: bool) -> tuple[list[Box], Box]:
+    """Boxes of a row along the shorter side, and what is left beside them; the last row takes all there is."""
     whole = sum(row)
-    if left.width >= left.height:
-        depth = whole / left.height if left.height else 0.0
-        at = left.y
-        boxes = []
-        for area in row:
-            length = area / depth if depth else 0.0
-            boxes.append(Box(left.x, at, depth, length))
-            at += length
-        return boxes, Box(left.x + depth, left.y, max(0.0, left.width - depth), left.height)
-    depth = whole / left.width if left.width else 0.0
-    at = left.x
-    boxes = []
+    stands = left.width >= left.height
+    side, depth_left = (left.height, left.width) if stands else (left.width, left.height)
+    depth = depth_left if is_last or side <= 0 else min(depth_left, whole / side)
+    boxes, at = [], 0.0
     for area in row:
-        length = area / depth if depth else 0.0
-        boxes.append(Box(at, left.y, length, depth))
+        length = side * area / whole
+        boxes.append(Box(left.x, left.y + at, depth, length) if stands else Box(left.x + at, left.y, length, depth))
         at += length
-    return boxes, Box(left.x, left.y + depth, left.width, max(0.0, left.height - depth))
+    if stands:
+        return boxes, Box(left.x + depth, left.y, depth_left - depth, left.height)
+    return boxes, Box(left.x, left.y + depth, left.width, depth_left - depth)

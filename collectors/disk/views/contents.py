@@ -72,6 +72,6 @@ def asking(
     def ask(sources: Sources, question: Question) -> Answer:
         with sources.store.reading() as connection:
             run = run_of(connection, sources.of(RunChoice))
-            return answer_rows(rows(connection, sources.viewer, run), question)
+            return answer_rows(rows(connection, sources.viewer, run) if run is not None else [], question)
 
     return ask

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 
@@ -14,23 +14,17 @@ from collectors.disk.views.selection import pair_of
 from dkumonitor.views import answer_rows
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator
 
-    from sqlalchemy import Connection
+    from sqlalchemy import Connection, Select
 
     from collectors.disk.views.selection import Run
     from dkumonitor.views import Answer, Question, Sources, Viewer
 
 
-class _Sums(NamedTuple):
-    uid: int
-    files: int
-    allocated_bytes: int
-    old_bytes: int
-
-
-_NOTHING = _Sums(0, 0, 0, 0)
 Key = int | bytes  # a user's number, a directory's path
+_Sums = tuple[int, int, int, int]  # uid, files, allocated and old bytes: thousands of them, so that they have no names
+_NOTHING: _Sums = (0, 0, 0, 0)
 _USER, _DIRECTORY = "user", "directory"
 
 
@@ -54,56 +48,70 @@ def difference(connection: Connection, viewer: Viewer, before: Run, after: Run, 
 
 def _users(connection: Connection, run: Run) -> dict[Key, _Sums]:
     c = tables.users.c
-    wanted = sa.select(c.uid, c.files, c.allocated_bytes, c.old_bytes).where(c.run_id == run.id)
-    return {row[0]: _Sums(*row) for row in connection.execute(wanted)}
+    wanted = sa.select(c.uid, c.uid, c.files, c.allocated_bytes, c.old_bytes).where(c.run_id == run.id)
+    return _by_key(connection, wanted)
 
 
 def _directories(connection: Connection, run: Run) -> dict[Key, _Sums]:
     c = tables.directories.c
     wanted = sa.select(c.path, c.uid, c.files, c.allocated_bytes, c.old_bytes).where(c.run_id == run.id)
-    return {row[0]: _Sums(*row[1:]) for row in connection.execute(wanted)}
+    return _by_key(connection, wanted)
+
+
+def _by_key(connection: Connection, wanted: Select[Any]) -> dict[Key, _Sums]:
+    return {key: (uid, files, allocated, old) for key, uid, files, allocated, old in connection.execute(wanted).all()}
+
+
+def _changed(before: dict[Key, _Sums], after: dict[Key, _Sums]) -> list[tuple[Key, _Sums | None, _Sums | None]]:
+    """What is not the same on both sides; another owner alone is no difference."""
+    found: list[tuple[Key, _Sums | None, _Sums | None]] = []
+    for key, now in after.items():
+        then = before.get(key)
+        if then is None or then[1:] != now[1:]:
+            found.append((key, then, now))
+    found += [(key, then, None) for key, then in before.items() if key not in after]
+    return found
 
 
 def _rows(
-    connection: Connection, viewer: Viewer, run: Run, kind: str, sides: tuple[Mapping[Key, _Sums], Mapping[Key, _Sums]]
+    connection: Connection, viewer: Viewer, run: Run, kind: str, sides: tuple[dict[Key, _Sums], dict[Key, _Sums]]
 ) -> Iterator[DifferenceRow]:
-    before, after = sides
-    changed = {
-        key: after.get(key, before.get(key, _NOTHING)).uid
-        for key in after.keys() | before.keys()
-        if before.get(key, _NOTHING)[1:] != after.get(key, _NOTHING)[1:] or (key in before) != (key in after)
-    }
-    names = Owners(connection, viewer).of(run.host, set(changed.values()))
-    for key, uid in changed.items():
-        old, new = before.get(key, _NOTHING), after.get(key, _NOTHING)
+    changed = _changed(*sides)
+    names = Owners(connection, viewer).of(run.host, {(now or then or _NOTHING)[0] for _, then, now in changed})
+    logins = {uid: owner.login for uid, owner in names.items()}
+    for key, then, now in changed:
+        uid = (now or then or _NOTHING)[0]
+        _, before_files, before_bytes, before_old = then or _NOTHING
+        _, after_files, after_bytes, after_old = now or _NOTHING
         yield DifferenceRow(
             kind=kind,
-            uid=uid,
-            login=names[uid].login,
+            login=logins[uid],
             path=key if isinstance(key, bytes) else None,
-            change=_change(before.get(key), after.get(key)),
-            growth_bytes=new.allocated_bytes - old.allocated_bytes,
-            before_bytes=old.allocated_bytes,
-            after_bytes=new.allocated_bytes,
-            growth_files=new.files - old.files,
-            before_files=old.files,
-            after_files=new.files,
-            before_old_bytes=old.old_bytes,
-            after_old_bytes=new.old_bytes,
+            change=_change(then, now),
+            growth_bytes=after_bytes - before_bytes,
+            before_bytes=before_bytes,
+            after_bytes=after_bytes,
+            growth_files=after_files - before_files,
+            before_files=before_files,
+            after_files=after_files,
+            before_old_bytes=before_old,
+            after_old_bytes=after_old,
+            uid=uid,
         )
 
 
 def _change(then: _Sums | None, now: _Sums | None) -> str:
     if then is None or now is None:
         return "came" if then is None else "went"
-    if then.allocated_bytes == now.allocated_bytes:
+    if then[2] == now[2]:
         return "touched"
-    return "grew" if now.allocated_bytes > then.allocated_bytes else "shrank"
+    return "grew" if now[2] > then[2] else "shrank"
 
 
 def ask_difference(sources: Sources, question: Question) -> Answer:
     """The listing of what differs."""
     choice = sources.of(DifferenceChoice)
     with sources.store.reading() as connection:
-        before, after = pair_of(connection, choice)
-        return answer_rows(difference(connection, sources.viewer, before, after, choice.kind), question)
+        pair = pair_of(connection, choice)
+        rows = difference(connection, sources.viewer, *pair, choice.kind) if pair is not None else []
+        return answer_rows(rows, question)

@@ -41,6 +41,8 @@ def inside(connection: Connection, viewer: Viewer, choice: DirectoryChoice) -> l
         NoSuchError: there is no such run or directory.
     """
     run = run_of(connection, choice)
+    if run is None:
+        return []
     above = find(connection, run, choice.directory)
     return below(connection, viewer, run, above)
 

@@ -9,6 +9,7 @@ import sqlalchemy as sa
 from collectors.disk import tables
 from collectors.disk.views.choices import HistoryChoice
 from collectors.disk.views.rows import RunRow
+from collectors.disk.views.systems import UNKNOWN
 from dkumonitor.errors import NoSuchError
 from dkumonitor.store.listing import answer_select
 
@@ -17,7 +18,10 @@ if TYPE_CHECKING:
 
     from dkumonitor.views import Answer, Question, Sources
 
-_COLUMNS = [tables.runs.c[name] for name in RunRow.__struct_fields__]
+_RUN = tables.runs.c
+# A run that failed before it saw the file system knows nothing of its level.
+_LEVEL = sa.case((_RUN.used_percent.is_(None), UNKNOWN), else_=_RUN.level).label("level")
+_COLUMNS = [_LEVEL if name == "level" else _RUN[name] for name in RunRow.__struct_fields__]
 
 
 def ask_history(sources: Sources, question: Question) -> Answer:

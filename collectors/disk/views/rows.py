@@ -171,7 +171,7 @@ class OldRow(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class RunRow(msgspec.Struct, frozen=True):
-    """A run. What a quick run does not look at is None."""
+    """A run. What a quick run does not look at is None; a run that saw no file system has the level unknown."""
 
     id: int
     task: str

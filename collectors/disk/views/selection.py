@@ -73,18 +73,15 @@ def newest_runs(connection: Connection, task: str) -> list[Run]:
     return found
 
 
-def run_of(connection: Connection, choice: RunChoice) -> Run:
-    """The one full run that is meant.
+def run_of(connection: Connection, choice: RunChoice) -> Run | None:
+    """The one full run that is meant; None where none has come to its end yet and no number was said.
 
     Raises:
-        NoSuchError: there is none.
+        NoSuchError: there is no run of that number, or no such task.
     """
     if choice.run is not None:
         return run_numbered(connection, choice.run)
-    found = newest_runs(connection, choice.task)
-    if not found:
-        raise NoSuchError("no full run has come to its end yet", "Start one with `dkm disk run full`")
-    return max(found, key=lambda run: run.started_seconds)
+    return max(newest_runs(connection, choice.task), key=lambda run: run.started_seconds, default=None)
 
 
 def run_numbered(connection: Connection, number: int) -> Run:
@@ -106,22 +103,27 @@ def week_before(connection: Connection, run: Run) -> Run | None:
     return found if found is not None and by - found.started_seconds <= _LATE_SECONDS else None
 
 
-def pair_of(connection: Connection, choice: PairChoice) -> tuple[Run, Run]:
-    """The two full runs that are to be compared.
+def pair_of(connection: Connection, choice: PairChoice) -> tuple[Run, Run] | None:
+    """The two full runs that are to be compared; None where there are no two yet and none was said.
 
     Raises:
-        NoSuchError: one of them is not there.
+        NoSuchError: one that was said is not there.
         QuestionError: they are of two tasks, or it is not said of which task a date is.
     """
     after = _told(connection, choice.after, choice) if choice.after else None
     before = _told(connection, choice.before, choice) if choice.before else None
-    known = after or before
     if after is None:
-        after = _only(newest_runs(connection, choice.task or (known.task if known else "")))
+        after = _only(newest_runs(connection, before.task if before else choice.task))
+    if after is None:
+        return None
     if before is None:
         before = week_before(connection, after) or _newest(connection, after.task, after.started_seconds - 1)
     if before is None:
-        raise NoSuchError(f"there is no full run of {after.task!r} before that", "See `dkm disk view history`")
+        if not choice.after:
+            return None
+        raise NoSuchError(
+            f"there is no full run of {after.task!r} before run {after.id}", "See `dkm disk view history`"
+        )
     if before.task != after.task:
         raise QuestionError(
             f"run {before.id} is of {before.task!r}, run {after.id} of {after.task!r}", "Name two of one"
@@ -140,10 +142,10 @@ def _told(connection: Connection, text: str, choice: PairChoice) -> Run:
     if number is not None:
         return run_numbered(connection, number)
     by = int(moment_of(text))
-    task = choice.task or _only(newest_runs(connection, "")).task
-    found = _newest(connection, task, by - 1)
+    newest = _only(newest_runs(connection, choice.task))
+    found = None if newest is None else _newest(connection, newest.task, by - 1)
     if found is None:
-        raise NoSuchError(f"no full run of {task!r} had begun by {text}", "See `dkm disk view history`")
+        raise NoSuchError(f"no full run had begun by {text}", "See `dkm disk view history`")
     return found
 
 
@@ -166,13 +168,11 @@ def moment_of(text: str) -> float:
     raise QuestionError(f"{text!r} is neither a run's number nor a date", "Write 2026-11-25 or '2026-11-25 14:30'")
 
 
-def _only(found: list[Run]) -> Run:
-    if not found:
-        raise NoSuchError("no full run has come to its end yet", "Start one with `dkm disk run full`")
+def _only(found: list[Run]) -> Run | None:
     if len(found) > 1:
         names = ", ".join(run.task for run in found[:10])
         raise QuestionError("it is not said of which task", f"Name one of {names}")
-    return found[0]
+    return found[0] if found else None
 
 
 def _newest(connection: Connection, task: str, by_seconds: int | None = None) -> Run | None:

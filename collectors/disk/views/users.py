@@ -124,6 +124,8 @@ def ask_user_runs(sources: Sources, question: Question) -> Answer:
 def places(connection: Connection, viewer: Viewer, choice: UserRunChoice) -> list[PlaceRow]:
     """The directories of a full run in which a user owns something, with what is that user's of each."""
     run = run_of(connection, choice)
+    if run is None:
+        return []
     owner = Owners(connection, viewer).of(run.host, [choice.uid])[choice.uid]
     d, mine = tables.directories.c, tables.directory_users.c
     names = ("files", "apparent_bytes", "allocated_bytes", "old_files", "old_bytes")

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import re
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
 from collectors.arrivals.configuration import Configuration, load
 from collectors.arrivals.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 # The sample of the earlier tool's text, without its comments.
 OLD = r"""
@@ -130,5 +133,5 @@ def test_an_error_names_file_section_and_key(
 def test_what_is_no_such_file_is_an_error_that_names_it(tmp_path: Path, text: str) -> None:
     with pytest.raises(ConfigurationError, match=re.escape(str(tmp_path / "observer.ini"))):
         read(tmp_path, text)
-    with pytest.raises(ConfigurationError, match="none.ini"):
+    with pytest.raises(ConfigurationError, match=r"none\.ini"):
         load(tmp_path / "none.ini", None)

@@ -10,32 +10,19 @@ from collectors import arrivals
 from collectors.arrivals.collector import METRICS
 from collectors.arrivals.keys import DIRECTORY, SHARED, Key
 from collectors.arrivals.settings import ArrivalsSettings
+from tests.readme_tables import table
 
 assert arrivals.__file__ is not None
 README = (Path(arrivals.__file__).parent / "README.md").read_text()
 
 
-def table(heading: str) -> list[list[str]]:
-    """The rows of the table whose first column is headed so."""
-    lines = iter(README.splitlines())
-    for line in lines:
-        if line.startswith(f"| {heading} |"):
-            break
-    rows = []
-    for line in lines:
-        if not line.startswith("|"):
-            break
-        rows.append([cell.strip() for cell in line.strip("|").split("|")])
-    return rows[1:]
-
-
 def row(key: Key) -> list[str]:
-    return [f"`{key.name}`", f"`{key.default}`" if key.default else "none", key.summary]
+    return [key.name, key.default or "none", key.summary.strip("`")]
 
 
 def test_the_readme_lists_exactly_the_keys_with_their_defaults() -> None:
-    assert table("key of a section") == [row(key) for key in DIRECTORY]
-    assert table("key that all sections share") == [row(key) for key in SHARED]
+    assert table(README, "key of a section") == [row(key) for key in DIRECTORY]
+    assert table(README, "key that all sections share") == [row(key) for key in SHARED]
 
 
 def test_every_default_can_be_read() -> None:
@@ -44,11 +31,11 @@ def test_every_default_can_be_read() -> None:
 
 
 def test_the_readme_lists_exactly_the_declared_metrics() -> None:
-    assert table("metric") == [[f"`{metric.name}`", metric.unit, metric.summary] for metric in METRICS]
+    assert table(README, "metric") == [[metric.name, metric.unit, metric.summary] for metric in METRICS]
 
 
 def test_the_readme_lists_exactly_the_settings_with_their_defaults() -> None:
-    rows = {name.strip("`"): default.strip("`") for name, default, _ in table("key of `[collectors.arrivals]`")}
+    rows = {name: default for name, default, _ in table(README, "key of `[collectors.arrivals]`")}
     defaults = msgspec.to_builtins(ArrivalsSettings())
     assert set(rows) == set(ArrivalsSettings.__struct_fields__)
     assert rows["late_seconds"] == str(defaults["late_seconds"])

@@ -109,7 +109,7 @@ def test_a_redis_that_forgot_everything_is_told_what_is_there(
     assert sorted(watch.wait_for_names("files", *NAMES[:20])) == NAMES[:20]
 
 
-def test_a_full_disk_under_the_spool_stops_nothing(watches: Callable[..., Watch], server: RedisServer) -> None:
+def test_a_full_disk_under_the_spool_stops_nothing(watches: Callable[..., Watch]) -> None:
     watch = watches(files="")
     fill = 'mount -t tmpfs -o size=256k none "$0" && exec "$@"'
     (watch.folder / "spool").mkdir()
@@ -155,7 +155,7 @@ def by_tls() -> Iterator[tuple[RedisServer, str]]:
         folder = Path(name)
         folder.chmod(0o777)
         made = make_certificate(folder)
-        options = {
+        options: Any = {
             "tls_port": str(port), "tls_cert_file": str(made.certificate), "tls_key_file": str(made.key),
             "tls_ca_cert_file": str(made.authority), "tls_auth_clients": "no", "requirepass": "s3cret",
         }  # fmt: skip

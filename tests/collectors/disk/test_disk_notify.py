@@ -23,7 +23,6 @@ from dkumonitor.store import people
 from dkumonitor.store.people import Entry
 from dkumonitor.views import Question, Sources, Viewer
 from tests.collectors.disk.mail_occasion import (
-    DAY_SECONDS,
     DUE_SECONDS,
     NOW_SECONDS,
     everything,
@@ -178,10 +177,25 @@ def test_a_failed_mail_does_not_keep_the_next_one_back(store: Store, installatio
 def test_a_run_that_tells_again_writes_to_nobody_twice(store: Store, installation: Installation, port: int) -> None:
     of = occasion(scan(*FIVE), ALL)
     first = notify(store, installation, settings(port), of, now_seconds=NOW_SECONDS)
-    again = notify(store, installation, settings(port), of, now_seconds=NOW_SECONDS + DAY_SECONDS)
-    spooled = {row.uid: row.id for row in first if row.state == "spooled"}
-    assert {row.uid: row.id for row in again if row.state == "spooled"} == spooled
-    assert spool_of(installation, 2**20).waiting().messages == len(spooled) == 3
+    again = notify(store, installation, settings(port), of, now_seconds=NOW_SECONDS + 60)
+    assert {row.uid: row.id for row in again} == {row.uid: row.id for row in first}
+    assert [row.state for row in again] == [row.state for row in first]
+    assert len(kept(store, installation)) == 5
+    assert spool_of(installation, 2**20).waiting().messages == 3
+    dry = notify(store, installation, settings(port), of, now_seconds=NOW_SECONDS + 1, dry_run=True)
+    assert states(dry) == states(first)
+
+
+def test_who_is_left_out_is_noted_once_a_day(store: Store, installation: Installation, port: int) -> None:
+    for hour in range(48):
+        of = occasion(scan(user(1001, 5), user(1004, 5)), ALL, run_id=hour)
+        tell(store, installation, port, of, NOW_SECONDS + hour * 3600)
+    found = sorted((row.uid, row.state) for row in kept(store, installation))
+    assert found == [
+        *[(1001, "limited")] * 2,
+        *[(1001, "spooled")] * 3,
+        *[(1004, "no address")] * 2,
+    ]
 
 
 def test_a_dry_run_says_the_same_and_writes_nothing(store: Store, installation: Installation, port: int) -> None:

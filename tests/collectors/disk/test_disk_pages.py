@@ -71,12 +71,26 @@ def command(console: RunningConsole, *arguments: str) -> Any:
 
 def pages(run: int) -> list[str]:
     return [
-        "/disk", "/disk/users", "/disk/users?task=scratch", f"/disk/user?user={FIRST_UID + 7}", "/disk/directories",
-        f"/disk/directories?run={run}", f"/disk/directories?run={run}&by=owner",
-        f"/disk/directories?run={run}&directory=3", "/disk/old", "/disk/runs", "/disk/runs?task=scratch&kind=full", f"/disk/run?run={run}", "/disk/run?run=1",
-        "/disk/difference", "/disk/difference?task=scratch", "/disk/difference?task=scratch&kind=directory",
-        "/disk/plans", "/disk/plan?plan=scratch-02-move", "/",
-    ]  # fmt: skip
+        "/",
+        "/disk",
+        "/disk/users",
+        "/disk/users?task=scratch",
+        f"/disk/user?user={FIRST_UID + 7}",
+        "/disk/directories",
+        f"/disk/directories?run={run}",
+        f"/disk/directories?run={run}&by=owner",
+        f"/disk/directories?run={run}&directory=3",
+        "/disk/old",
+        "/disk/runs",
+        "/disk/runs?task=scratch&kind=full",
+        f"/disk/run?run={run}",
+        "/disk/run?run=1",
+        "/disk/difference",
+        "/disk/difference?task=scratch",
+        "/disk/difference?task=scratch&kind=directory",
+        "/disk/plans",
+        "/disk/plan?plan=scratch-02-move",
+    ]
 
 
 def without_names(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:

@@ -10,6 +10,7 @@ import msgspec
 import pytest
 
 import collectors
+from collectors.disk import runs
 from collectors.disk.drawing import bars
 from collectors.disk.facts import Sums
 from collectors.disk.views import choices, listings
@@ -203,6 +204,27 @@ def test_the_history_is_sorted_searched_and_cut_by_the_database(laid: Laid) -> N
     assert rows[:3] == laid.ask(listings.RUNS, choices.HistoryChoice(task="scratch"), limit=3)
     assert laid.ask(listings.RUNS, choices.HistoryChoice(), search="BOREA", limit=5)[0].task == "data"
     assert laid.ask(listings.RUNS, choices.HistoryChoice(task="nothing")) == []
+    assert {row.level for row in rows} == {"critical", "warning", "ok"}
+
+
+def test_a_run_that_failed_before_it_saw_anything_has_no_level_and_stands_for_nothing(laid: Laid) -> None:
+    task = laid.tree("home").task
+    before = (
+        laid.ask(listings.SYSTEMS, choices.TaskChoice(task="home")),
+        laid.ask(listings.USERS, choices.RunChoice(task="home")),
+    )
+    number = runs.begin(laid.store, task, "full", NOW_SECONDS)
+    runs.end(laid.store, number, runs.State.FAILED, NOW_SECONDS + 1, level=runs.Level.OK, values={"detail": "gone"})
+
+    (row,) = laid.ask(listings.RUNS, choices.HistoryChoice(task="home"), limit=1)
+    assert (row.id, row.state, row.level, row.detail) == (number, "failed", "unknown", "gone")
+    after = (
+        laid.ask(listings.SYSTEMS, choices.TaskChoice(task="home")),
+        laid.ask(listings.USERS, choices.RunChoice(task="home")),
+    )
+    assert after == before
+    with pytest.raises(NoSuchError):
+        laid.ask(listings.USERS, choices.RunChoice(run=number))
 
 
 @pytest.mark.parametrize("kind", ["user", "directory"])

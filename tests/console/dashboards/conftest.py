@@ -28,7 +28,15 @@ if TYPE_CHECKING:
 HOSTS = ("alpha", "beta")
 MANY = 230  # hosts below many.*
 POINTS = 30
-VARIABLES = {"host": "alpha", "user": "u1", "server": "s1", "instance": "i1", "prefix": "dss"}
+VARIABLES = {
+    "host": "alpha",
+    "user": "u1",
+    "server": "s1",
+    "instance": "i1",
+    "prefix": "dss",
+    "task": "t1",
+    "section": "c1",
+}
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,90 @@
+"""Deleting: into the quarantine, from which it can be brought back. What frees space is a purge."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import stat
+from typing import TYPE_CHECKING
+
+from collectors.disk.act.state import first_in_folder
+from dkumonitor.safefs import places
+
+if TYPE_CHECKING:
+    from collectors.disk.act.outcome import Reason
+    from collectors.disk.act.state import State
+    from collectors.disk.act.taking import Source
+    from collectors.disk.plan_file import Entry
+    from dkumonitor.safefs.tree import Tree
+
+
+class Deleter:
+    """Puts entries into the quarantine of a plan.
+
+    Args:
+        state: the tree's folder.
+        plan: the plan's name.
+    """
+
+    def __init__(self, state: State, plan: str) -> None:
+        self._state = state
+        self._plan = plan
+        self._changed: set[int] = set()  # the first number of a folder
+
+    def delete(self, number: int, source: Source) -> Reason | None:
+        """Put one entry into the quarantine; why not, or None.
+
+        Raises:
+            OSError: it failed; the entry is where it was, or waits in the quarantine.
+        """
+        folder, name = self._state.slot(self._plan, number)
+        self._changed.add(first_in_folder(number))
+        return source.take(folder, name)
+
+    def sync(self) -> None:
+        """Have on disk what came into the quarantine."""
+        for number in self._changed:
+            os.fsync(self._state.slot(self._plan, number)[0])
+        self._changed.clear()
+
+    def settle(self, entry: Entry, number: int, tree: Tree, *, keeps: bool) -> bool:
+        """End what a crash has cut off: what waits in the quarantine stays there, or is put back.
+
+        Args:
+            entry: as it was decided on.
+            number: its number.
+            tree: where it was.
+            keeps: whether the quarantine is where it should be.
+
+        Returns:
+            Whether the entry is deleted with that.
+        """
+        waits = self._state.found(self._plan, number)
+        if waits is None:
+            return False
+        folder, name = self._state.slot(self._plan, number)
+        above, _, leaf = entry.path.rpartition(b"/")
+        try:
+            parent = tree.directory(above)
+        except FileNotFoundError:
+            return keeps and is_decided(entry, waits)
+        try:
+            there = places.status(parent, leaf)
+            if there is not None and (there.st_dev, there.st_ino) == (waits.st_dev, waits.st_ino):
+                places.remove(folder, name)  # it has both names, the old one included
+                return False
+            if keeps and is_decided(entry, waits):
+                self._changed.add(first_in_folder(number))
+                return True
+            with contextlib.suppress(FileExistsError):  # then it waits on, and can be restored
+                places.rename_new(folder, name, parent, leaf)
+            return False
+        finally:
+            os.close(parent)
+
+
+def is_decided(entry: Entry, there: os.stat_result) -> bool:
+    """Whether what waits in the quarantine is what the plan decided on."""
+    found = (there.st_dev, there.st_ino, there.st_uid, there.st_size, there.st_mtime_ns)
+    decided = (entry.dev, entry.ino, entry.uid, entry.size_bytes, entry.mtime_ns)
+    return found == decided and stat.S_IFMT(there.st_mode) == stat.S_IFMT(entry.mode)

@@ -1,0 +1,212 @@
+"""Bringing back: from the quarantine, and from the relocation path, to where it was, and never onto something else."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from collectors.disk.act.journal import FINISHED_CODE, Emptied
+from collectors.disk.act.kept import entries, plan_of, states
+from collectors.disk.act.mirroring import make_folder
+from collectors.disk.act.moving import Mover
+from collectors.disk.act.outcome import Outcome, Reason, Tally
+from collectors.disk.act.pacing import StoppedError
+from collectors.disk.act.state import State, open_tree
+from collectors.disk.act.taking import Source
+from collectors.disk.errors import ActError
+from dkumonitor.safefs import places
+from dkumonitor.safefs.copying import Attributes
+from dkumonitor.text import printable
+
+if TYPE_CHECKING:
+    from collectors.disk.act.applying import Allowed
+    from collectors.disk.act.journal import Journal
+    from collectors.disk.act.pacing import Pace
+    from collectors.disk.plan_file import Entry, Head, PlanReader
+
+
+@dataclass(frozen=True, kw_only=True)
+class Selection:
+    """What is to be brought back: all that every condition holds for.
+
+    Attributes:
+        plan: of this plan.
+        uid: of this owner.
+        path: this path, absolute or relative to a tree, and what was below it.
+    """
+
+    plan: str | None = None
+    uid: int | None = None
+    path: bytes | None = None
+
+    def takes(self, entry: Entry, tree: bytes) -> bool:
+        """Whether an entry is to be brought back."""
+        if self.uid is not None and entry.uid != self.uid:
+            return False
+        if self.path is None:
+            return True
+        wanted = self.path.rstrip(b"/")
+        there = tree + b"/" + entry.path if wanted.startswith(b"/") else entry.path
+        return there == wanted or there.startswith(wanted + b"/")
+
+
+def restore(allowed: Allowed, selection: Selection, *, yes: bool) -> Outcome:
+    """Bring back what is selected, or only say what would come back.
+
+    Raises:
+        ActError: there is no such plan, or a tree cannot be used.
+    """
+    tally, started, detail, known = Tally(), allowed.pace.now_seconds, "", False
+    allowed.pace.follow(selection.plan or "restore", 0, tally)
+    try:
+        for state in states(allowed, acts=yes):
+            for plan in state.plans():
+                if selection.plan not in {None, plan} or not state.has_journal(plan):
+                    continue
+                known = True
+                with plan_of(state, plan) as reader, state.journal(plan) as journal:
+                    _Restorer(allowed.pace, state, reader, journal, tally).run(selection, yes=yes)
+                state.forget()
+    except StoppedError as stopped:
+        detail = str(stopped)
+    if not known:
+        what = f"the plan {printable(selection.plan)}" if selection.plan else "any plan"
+        raise ActError(f"nothing is kept of {what}", "See `dkm-act list`")
+    return Outcome(
+        plan=selection.plan or "",
+        act="restore",
+        state="stopped" if detail else "partial" if tally.error_count or tally.full else "done",
+        dry_run=not yes,
+        files=tally.files,
+        bytes=tally.bytes,
+        owners=tally.owners,
+        skipped={reason.value: count for reason, count in tally.skipped.items()},
+        errors=tuple(tally.errors),
+        error_count=tally.error_count,
+        full=tally.full,
+        detail=detail,
+        started_seconds=started,
+        ended_seconds=allowed.pace.now_seconds,
+    )
+
+
+class _Restorer:
+    def __init__(self, pace: Pace, state: State, reader: PlanReader, journal: Journal, tally: Tally) -> None:
+        self._pace = pace
+        self._state = state
+        self._reader = reader
+        self._head: Head = reader.head
+        self._journal = journal
+        self._tally = tally
+        self._emptied: dict[bytes, Emptied] | None = None
+
+    def run(self, selection: Selection, *, yes: bool) -> None:
+        with contextlib.ExitStack() as resources:
+            target = mover = None
+            if self._head.action == "move":
+                tree = resources.enter_context(open_tree(self._head.relocation or b""))
+                target = resources.enter_context(State(tree, acts=yes))
+                mover = Mover(target, self._state, self._head.id, self._pace) if yes else None
+            codes = self._journal.codes()
+            for number, entry in entries(self._reader):
+                finished = next(codes, None) == FINISHED_CODE
+                if not selection.takes(entry, self._head.tree):
+                    continue
+                self._pace()
+                try:
+                    self._count(entry, self._bring(entry, number, target, mover, finished=finished, yes=yes))
+                except OSError as error:
+                    self._tally.fail(f"{printable(os.fsdecode(entry.path))}: {error.strerror}")
+
+    def _bring(
+        self, entry: Entry, number: int, target: State | None, mover: Mover | None, *, finished: bool, yes: bool
+    ) -> Reason | None:
+        """Bring back one entry from where it is; GONE where it is in neither place."""
+        if self._state.found(self._head.id, number) is not None:
+            return self._put_back(entry, number, yes=yes)
+        return self._return(entry, number, target, mover) if finished and target is not None else Reason.GONE
+
+    def _count(self, entry: Entry, reason: Reason | None) -> None:
+        if reason is None:
+            self._tally.add(entry)
+        elif reason is not Reason.GONE:
+            self._tally.skip(reason)
+
+    def _return(self, entry: Entry, number: int, target: State, mover: Mover | None) -> Reason | None:
+        """Move one entry back from the relocation path."""
+        if mover is not None and mover.settle(entry.path, number):
+            return None
+        try:
+            source = Source(target.tree, entry.path)
+        except FileNotFoundError:
+            return Reason.GONE
+        try:
+            if mover is None:
+                return Reason.TAKEN if self._is_taken(entry.path) else None
+            return mover.move(entry.path, number, source, redo=True)
+        finally:
+            source.close()
+
+    def _put_back(self, entry: Entry, number: int, *, yes: bool) -> Reason | None:
+        """Put one entry back from the quarantine."""
+        if not yes:
+            return Reason.TAKEN if self._is_taken(entry.path) else None
+        folder, name = self._state.slot(self._head.id, number)
+        above, _, leaf = entry.path.rpartition(b"/")
+        parent = self._parent(above, entry)
+        try:
+            try:
+                places.rename_new(folder, name, parent, leaf)
+            except FileExistsError:
+                return Reason.TAKEN
+            if self._state.tree.leads_to(above, parent):
+                return None
+            places.rename_new(parent, leaf, folder, name)
+            return Reason.OUTSIDE
+        finally:
+            os.close(parent)
+
+    def _is_taken(self, path: bytes) -> bool:
+        above, _, leaf = path.rpartition(b"/")
+        try:
+            parent = self._state.tree.directory(above)
+        except FileNotFoundError:
+            return False
+        try:
+            return places.status(parent, leaf) is not None
+        finally:
+            os.close(parent)
+
+    def _parent(self, above: bytes, entry: Entry) -> int:
+        """Open the folder of an entry; those that are missing are made as they were, or for the owner alone."""
+        tree = self._state.tree
+        try:
+            return tree.directory(above)
+        except FileNotFoundError:
+            pass
+        here, path = tree.directory(b"", os.O_RDONLY), b""
+        try:
+            for name in above.split(b"/"):
+                path = path + b"/" + name if path else name
+                try:
+                    found = tree.step(here, name, os.O_RDONLY)
+                except FileNotFoundError:
+                    make_folder(self._state, here, name, self._attributes(path, entry))
+                    found = tree.step(here, name, os.O_RDONLY)
+                os.close(here)
+                here = found
+            return os.dup(here)
+        finally:
+            os.close(here)
+
+    def _attributes(self, path: bytes, entry: Entry) -> Attributes:
+        if self._emptied is None:
+            self._emptied = {one.path: one for one in self._journal.records() if isinstance(one, Emptied)}
+        was = self._emptied.get(path)
+        if was is None:
+            now_ns = self._pace.now_ns
+            return Attributes(uid=entry.uid, gid=entry.gid, mode=0o700, atime_ns=now_ns, mtime_ns=now_ns, extended={})
+        times = {"atime_ns": was.atime_ns, "mtime_ns": was.mtime_ns}
+        return Attributes(uid=was.uid, gid=was.gid, mode=was.mode, extended=was.extended, **times)
