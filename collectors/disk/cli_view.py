@@ -21,7 +21,7 @@ from collectors.disk.views.choices import (
 )
 from collectors.disk.views.directories import numbered
 from collectors.disk.views.rows import SystemRow
-from collectors.disk.views.selection import run_of
+from collectors.disk.views.selection import run_of, task_above
 from dkumonitor.accounts.roles import Role
 from dkumonitor.render import Form, form_options, render
 from dkumonitor.store.migrations import open_checked
@@ -46,7 +46,13 @@ def view() -> None:
     """Show who and what fills the disk, by what the runs found.
 
     Every listing takes --json and --csv, which give sizes in bytes and times in UTC seconds, and --limit.
-    """
+
+    \b
+    Examples:
+      dkm disk view systems
+      dkm disk view users --limit 20
+      dkm disk view diff 2026-11-01 2026-11-08 --task scratch
+    """  # noqa: D301  \b is click's
 
 
 def _common(command: F) -> F:
@@ -150,21 +156,24 @@ def system(installation: Installation, form: Form, limit: int, *, system: str) -
 def dirs(installation: Installation, form: Form, limit: int, *, directory: str, task: str, run: int | None) -> None:
     """List what lies in a directory of a full run: those below it, each with all that is below; the largest first.
 
-    DIRECTORY is absolute, or relative to the task's tree; without one it is the tree itself.
+    DIRECTORY is absolute, which tells the task, too, or relative to the task's tree; without one it is the tree itself.
 
     \b
     Examples:
       dkm disk view dirs --task scratch
       dkm disk view dirs projects/genome --task scratch
-      dkm disk view dirs /scratch/projects --run 4711 --json
+      dkm disk view dirs /scratch/projects
+      dkm disk view dirs projects --run 4711 --json
     """  # noqa: D301  \b is click's
     with open_checked(installation, [COMPONENT]) as store:
         number = None
         if directory:
             with store.reading() as connection:
+                path = os.fsencode(directory)
+                task = task or (task_above(connection, path) if run is None else "")
                 meant = run_of(connection, RunChoice(task=task, run=run))
                 if meant is not None:
-                    number, run = numbered(connection, meant, os.fsencode(directory)), meant.id
+                    number, run = numbered(connection, meant, path), meant.id
         choice = DirectoryChoice(task=task, run=run, directory=number)
         _write(_sources(installation, store, choice), listings.DIRECTORIES, form, limit)
 

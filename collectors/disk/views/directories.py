@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
@@ -80,7 +81,9 @@ def numbered(connection: Connection, run: Run, path: bytes) -> int:
     c = tables.directories.c
     number = connection.scalar(sa.select(c.number).where(c.run_id == run.id, c.path == wanted).limit(1))
     if number is None:
-        raise NoSuchError(f"run {run.id} lists no directory {path!r}", "See `dkm disk view dirs`, or scan deeper")
+        raise NoSuchError(
+            f"run {run.id} lists no directory {os.fsdecode(path)!r}", "See `dkm disk view dirs`, or scan deeper"
+        )
     return int(number)
 
 

@@ -84,6 +84,12 @@ def run_of(connection: Connection, choice: RunChoice) -> Run | None:
     return max(newest_runs(connection, choice.task), key=lambda run: run.started_seconds, default=None)
 
 
+def task_above(connection: Connection, path: bytes) -> str:
+    """The name of the task whose tree holds an absolute path, of the innermost where several do; empty for none."""
+    holding = [one for one in tasks.every(connection) if (path + b"/").startswith(one.path + b"/")]
+    return max(holding, key=lambda one: len(one.path)).name if holding else ""
+
+
 def run_numbered(connection: Connection, number: int) -> Run:
     """The full run of a number.
 

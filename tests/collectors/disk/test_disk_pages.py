@@ -138,6 +138,7 @@ def test_the_command_lists_below_a_path_and_one_systems_users(console: RunningCo
     for path in (os.fsdecode(first.path), f"/srv/scratch/{os.fsdecode(first.path)}"):
         rows = command(console, "dirs", path, "--task", "scratch")
         assert sorted(os.fsencode(row["path"]) for row in rows) == sorted(one.path for one in inside)
+    assert command(console, "dirs", f"/srv/scratch/{os.fsdecode(first.path)}") == rows
     assert command(console, "system", "scratch") == command(console, "users", "--task", "scratch")
     hosts = client.get("/api/v1/disk-users?limit=1000").json()["rows"]
     assert len(command(console, "system", "testhost")) == sum(row["host"] == "testhost" for row in hosts)
