@@ -15,6 +15,8 @@ _BLOCK_BYTES: Final = 64 * 1024
 _CHUNK_BYTES: Final = 1024 * 1024
 _ZEROS: Final = bytes(_BLOCK_BYTES)
 _MODE: Final = 0o1777  # set-id bits give rights, and are never copied
+_STICKY: Final = 0o1000
+_ACCESS_LISTS: Final = ("system.posix_acl_access", "system.posix_acl_default")
 _EXTENDED: Final = ("user.", "system.posix_acl_")  # the others give rights, or are the file system's own
 _NO_ATTRIBUTES: Final = (errno.EOPNOTSUPP, errno.ENOSYS)
 Pace = Callable[[], None]
@@ -93,6 +95,49 @@ def give(descriptor: int, attributes: Attributes) -> None:
     os.utime(descriptor, ns=(attributes.atime_ns, attributes.mtime_ns))
 
 
+@dataclass(frozen=True, kw_only=True)
+class Access:
+    """Who may enter a folder.
+
+    Attributes:
+        lists: its access lists, by their attributes' names.
+    """
+
+    uid: int
+    gid: int
+    mode: int
+    lists: dict[str, bytes]
+
+    def is_within(self, other: Access) -> bool:
+        """Whether the owner and the group are the same, and nobody may enter that could not enter the other."""
+        same = (self.uid, self.gid, self.lists) == (other.uid, other.gid, other.lists)
+        return same and self.mode == _narrow(self.mode, other.mode)
+
+
+def access_of(handle: int) -> Access:
+    """Who may enter the folder of a handle (O_PATH will do)."""
+    there = os.fstat(handle)
+    path = f"/proc/self/fd/{handle}"  # attributes cannot be read by such a handle itself
+    return Access(uid=there.st_uid, gid=there.st_gid, mode=there.st_mode & _MODE, lists=_access_lists(path))
+
+
+def tighten(folder: int, limit: Access) -> None:
+    """Let a folder of the same owner and group be no more open than another is."""
+    now = access_of(folder)
+    for name in sorted({*now.lists, *limit.lists}):
+        if name not in limit.lists:
+            os.removexattr(folder, name)
+        elif now.lists.get(name) != limit.lists[name]:
+            os.setxattr(folder, name, limit.lists[name])
+    if now.lists != limit.lists or now.mode != _narrow(now.mode, limit.mode):
+        os.fchmod(folder, _narrow(now.mode, limit.mode))
+
+
+def _narrow(mode: int, limit: int) -> int:
+    """What two modes have in common: permissions that both give, the sticky bit of either."""
+    return mode & limit & ~_STICKY | (mode | limit) & _STICKY
+
+
 def copy_link(source: int, directory: int, name: bytes, status: os.stat_result) -> None:
     """Make a symbolic link that says what the one behind a handle says, with its owner and times.
 
@@ -114,6 +159,15 @@ def same_file(one: os.stat_result, other: os.stat_result) -> bool:
 def _identity(status: os.stat_result) -> tuple[int, ...]:
     kind = stat.S_IFMT(status.st_mode)
     return kind, status.st_dev, status.st_ino, status.st_uid, status.st_size, status.st_mtime_ns
+
+
+def _access_lists(path: str) -> dict[str, bytes]:
+    try:
+        return {name: os.getxattr(path, name) for name in os.listxattr(path) if name in _ACCESS_LISTS}
+    except OSError as error:
+        if error.errno in _NO_ATTRIBUTES:
+            return {}
+        raise
 
 
 def _extended(descriptor: int) -> list[str]:

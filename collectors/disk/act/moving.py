@@ -8,7 +8,7 @@ import os
 import stat
 from typing import TYPE_CHECKING
 
-from collectors.disk.act.mirroring import Mirror, times_kept
+from collectors.disk.act.mirroring import Fit, Mirror, fit_copies, times_kept
 from collectors.disk.act.outcome import Reason
 from collectors.disk.act.taking import Source
 from dkumonitor.safefs import places
@@ -30,14 +30,15 @@ class Mover:
         source, target: the folders of the trees.
         plan: in whose quarantine sources wait for their removal.
         pace: called during copying.
+        fit: looks at folders of the target that are there.
     """
 
-    def __init__(self, source: State, target: State, plan: str, pace: Pace) -> None:
+    def __init__(self, source: State, target: State, plan: str, pace: Pace, fit: Fit = fit_copies) -> None:
         self._source = source
         self._target = target
         self._plan = plan
         self._pace = pace
-        self._mirror = Mirror(source, target)
+        self._mirror = Mirror(source, target, fit)
         self._made: os.stat_result | None = None  # the copy of the entry at hand, once it has its name
         self._links: dict[int, tuple[bytes, int]] = {}
         self.freed_bytes = 0
@@ -160,8 +161,11 @@ class Mover:
 
     def _publish(self, path: bytes, staging: int, name: bytes) -> Reason | None:
         above, _, leaf = path.rpartition(b"/")
-        made = places.status(staging, name)
-        folder = self._mirror.folder(above)
+        made = os.stat(name, dir_fd=staging, follow_symlinks=False)
+        try:
+            folder = self._mirror.folder(above, made.st_uid)
+        except FileExistsError:
+            return Reason.TAKEN
         try:
             try:
                 with times_kept(folder):
@@ -171,7 +175,7 @@ class Mover:
             self._made = made
             os.fsync(folder)
             there = places.status(folder, leaf)
-            if made is None or there is None or (made.st_dev, made.st_ino) != (there.st_dev, there.st_ino):
+            if there is None or (made.st_dev, made.st_ino) != (there.st_dev, there.st_ino):
                 return Reason.REPLACED
             return None if self._target.tree.leads_to(above, folder) else Reason.OUTSIDE
         finally:
