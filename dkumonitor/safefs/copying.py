@@ -11,12 +11,14 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
+from dkumonitor.text import printable
+
 _BLOCK_BYTES: Final = 64 * 1024
 _CHUNK_BYTES: Final = 1024 * 1024
 _ZEROS: Final = bytes(_BLOCK_BYTES)
 _MODE: Final = 0o1777  # set-id bits give rights, and are never copied
 _STICKY: Final = 0o1000
-_ACCESS_LISTS: Final = ("system.posix_acl_access", "system.posix_acl_default")
+ACCESS_LISTS: Final = ("system.posix_acl_access", "system.posix_acl_default")
 _EXTENDED: Final = ("user.", "system.posix_acl_")  # the others give rights, or are the file system's own
 _NO_ATTRIBUTES: Final = (errno.EOPNOTSUPP, errno.ENOSYS)
 Pace = Callable[[], None]
@@ -91,7 +93,7 @@ def give(descriptor: int, attributes: Attributes) -> None:
     os.fchmod(descriptor, attributes.mode & _MODE)
     for name, value in attributes.extended.items():
         if name.startswith(_EXTENDED):
-            os.setxattr(descriptor, name, value)
+            _set(descriptor, name, value)
     os.utime(descriptor, ns=(attributes.atime_ns, attributes.mtime_ns))
 
 
@@ -112,6 +114,11 @@ class Access:
         """Whether the owner and the group are the same, and nobody may enter that could not enter the other."""
         same = (self.uid, self.gid, self.lists) == (other.uid, other.gid, other.lists)
         return same and self.mode == _narrow(self.mode, other.mode)
+
+
+def gives_rights(status: os.stat_result) -> bool:
+    """Whether it is a file with set-id bits."""
+    return stat.S_ISREG(status.st_mode) and bool(status.st_mode & (stat.S_ISUID | stat.S_ISGID))
 
 
 def access_of(handle: int) -> Access:
@@ -151,6 +158,15 @@ def copy_link(source: int, directory: int, name: bytes, status: os.stat_result) 
     os.utime(name, ns=(status.st_atime_ns, status.st_mtime_ns), dir_fd=directory, follow_symlinks=False)
 
 
+def _set(descriptor: int, name: str, value: bytes) -> None:
+    try:
+        os.setxattr(descriptor, name, value)
+    except OSError as error:
+        if error.errno == errno.ENOSPC:  # many file systems say so of a value that is too large, and are not full
+            raise OSError(errno.E2BIG, f"no room there for its attribute {printable(name)}") from None
+        raise
+
+
 def same_file(one: os.stat_result, other: os.stat_result) -> bool:
     """Whether both are the same file, with the same content as far as its owner, size and time tell."""
     return _identity(one) == _identity(other)
@@ -163,7 +179,7 @@ def _identity(status: os.stat_result) -> tuple[int, ...]:
 
 def _access_lists(path: str) -> dict[str, bytes]:
     try:
-        return {name: os.getxattr(path, name) for name in os.listxattr(path) if name in _ACCESS_LISTS}
+        return {name: os.getxattr(path, name) for name in os.listxattr(path) if name in ACCESS_LISTS}
     except OSError as error:
         if error.errno in _NO_ATTRIBUTES:
             return {}

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collectors.disk.act.state import State
     from dkumonitor.safefs.tree import Tree
 
-_NO_FOLDER = (errno.ENOTDIR, errno.ELOOP, errno.EXDEV)
+NO_FOLDER = (errno.ENOTDIR, errno.ELOOP, errno.EXDEV)
 Fit = Callable[[bytes, int, int, int], object]
 """Called with a folder's path, the owner of what will be put into it, a descriptor of the folder it mirrors and one of
 itself; raises FileExistsError where nothing may be put into it."""
@@ -59,7 +59,7 @@ def step(tree: Tree, directory: int, name: bytes) -> int:
     try:
         return tree.step(directory, name, os.O_RDONLY)
     except OSError as error:
-        if error.errno in _NO_FOLDER:
+        if error.errno in NO_FOLDER:
             raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), name) from None
         raise
 
