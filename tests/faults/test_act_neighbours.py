@@ -122,6 +122,35 @@ def test_a_set_id_file_comes_back_as_such_only_into_a_folder_that_is_as_it_was(a
     assert not secret.exists() or secret.stat().st_mode & 0o7777 == 0o4755
 
 
+SWAPPED = """
+import os, sys
+looks = 0
+
+def hook(event, arguments):
+    global looks
+    folder = {folder!r} + "/tree/proj/alice"
+    if event == "safefs.openat2" and arguments == (b"proj/alice",) and not os.path.exists(folder + "/s1"):
+        looks += 1
+        if looks == 2:  # the first looks back after the file was taken; this one is for its removal
+            os.rmdir(folder)
+            os.mkdir(folder)
+            os.chown(folder, 3001, 3001)
+            os.chmod(folder, 0o777)
+
+sys.addaudithook(hook)
+"""
+
+
+def test_a_folder_that_is_exchanged_before_its_removal_is_not_what_is_made_again(acts: Acts) -> None:
+    acts.break_with("act-without-landlock.patch")  # what meddles does so in the program itself
+    secret, _beside = project(acts)
+    plan = acts.plan([secret], remove_empty_directories=True)
+    outcome = acts.apply(plan, before=SWAPPED.format(folder=str(acts.folder)))
+    assert (outcome["files"], outcome["directories"]) == (1, 1)
+    assert acts.told("restore", "--path", str(secret), "--yes")["files"] == 1
+    assert (secret.parent.stat().st_uid, secret.parent.stat().st_mode & 0o777) == (ALICE, 0o700)
+
+
 UNKNOWN = """
 import os, sys
 from dkumonitor.safefs import kernel
@@ -145,7 +174,7 @@ sys.addaudithook(hook)
 @pytest.mark.parametrize("event", ["os.link", "os.rename", "os.remove"])
 @pytest.mark.parametrize("action", ["delete", "move"])
 def test_where_renames_overwrite_a_newer_version_stays(acts: Acts, action: Action, event: str) -> None:
-    acts.break_with("act-without-landlock.patch")  # what meddles does so in the program itself
+    acts.break_with("act-without-landlock.patch")
     path = old_file(acts.tree / "file")
     plan = acts.plan([path], action)
     old_file(acts.folder / "newer", "newer", days=0)

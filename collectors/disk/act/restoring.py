@@ -9,7 +9,7 @@ import stat
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from collectors.disk.act.journal import FINISHED_CODE, Folder
+from collectors.disk.act.journal import FINISHED_CODE, Emptied, Folder
 from collectors.disk.act.kept import entries, plan_of, states
 from collectors.disk.act.mirroring import make_folder, step
 from collectors.disk.act.moving import Mover
@@ -102,7 +102,7 @@ class _Restorer:
         self._head: Head = reader.head
         self._journal = journal
         self._tally = tally
-        self._folders: dict[bytes, Folder] | None = None
+        self._folders: _Folders | None = None
 
     def run(self, selection: Selection, *, yes: bool) -> None:
         with contextlib.ExitStack() as resources:
@@ -208,7 +208,7 @@ class _Restorer:
             for name in above.split(b"/") if above else ():
                 path = path + b"/" + name if path else name
                 try:
-                    found, was = step(tree, here, name), self._was(path)
+                    found, was = step(tree, here, name), self._was(path, entry.uid)
                 except FileNotFoundError:
                     if not make:
                         raise
@@ -226,25 +226,46 @@ class _Restorer:
         """Look at a folder into which something comes back that was moved."""
         was = access_of(source)
         if not access_of(found).is_within(was):
-            _fit(uid, found, self._was(path))
+            _fit(uid, found, self._was(path, uid))
 
-    def _was(self, path: bytes) -> Access | None:
+    def _was(self, path: bytes, uid: int) -> Access | None:
         """What a folder was like when something was taken from it, where that is recorded."""
-        was = self._recorded(path)
+        was = self._recorded(path, uid)
         return None if was is None else _access(was)
 
-    def _recorded(self, path: bytes) -> Folder | None:
+    def _recorded(self, path: bytes, uid: int) -> Folder | None:
         if self._folders is None:
-            self._folders = {one.path: one for one in self._journal.records() if isinstance(one, Folder)}
-        return self._folders.get(path)
+            self._folders = _Folders(self._journal)
+        return self._folders.recorded(path, uid)
 
     def _attributes(self, path: bytes, entry: Entry) -> Attributes:
-        was = self._recorded(path)
+        was = self._recorded(path, entry.uid)
         if was is None:
             now_ns = self._pace.now_ns
             return Attributes(uid=entry.uid, gid=entry.gid, mode=0o700, atime_ns=now_ns, mtime_ns=now_ns, extended={})
         times = {"atime_ns": was.atime_ns, "mtime_ns": was.mtime_ns}
         return Attributes(uid=was.uid, gid=was.gid, mode=was.mode, extended=was.extended, **times)
+
+
+class _Folders:
+    """What a journal says of folders: as they were when something was taken from them, and when they were removed.
+
+    Between the two somebody else may have put another folder in the place of one.
+    """
+
+    def __init__(self, journal: Journal) -> None:
+        found = [one for one in journal.records() if isinstance(one, Folder)]
+        self._emptied = {one.path: one for one in found if isinstance(one, Emptied)}
+        self._taken_from = {one.path: one for one in found if not isinstance(one, Emptied)}
+
+    def recorded(self, path: bytes, uid: int) -> Folder | None:
+        """What a folder was like from which something of that owner was taken; None where that is not known."""
+        first, last = self._taken_from.get(path), self._emptied.get(path)
+        if last is None:
+            return first
+        if first is None:
+            return last if last.uid in {0, uid} else None
+        return last if _access(last).is_within(_access(first)) else first
 
 
 def _is_the_copy(entry: Entry, there: os.stat_result) -> bool:
