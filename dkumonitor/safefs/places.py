@@ -16,17 +16,22 @@ _UNKNOWN: Final = (errno.EINVAL, errno.ENOSYS)  # of the file system; of the ker
 def rename_new(source: int, source_name: bytes, target: int, target_name: bytes) -> None:
     """Rename what has that name, whatever it is, and never overwrite.
 
-    Where the file system cannot do it in one step, a file or link gets its second name before it loses its first.
+    Where the file system cannot do it in one step, a file or link gets its second name before it loses its first; a
+    directory may take the place of an empty one.
 
     Raises:
         FileExistsError: the new name is taken.
-        OSError: it cannot be done, or a directory cannot be renamed in one step there.
+        OSError: it cannot be done.
     """
     try:
         kernel.renameat2(source, source_name, target, target_name, kernel.RENAME_NOREPLACE)
     except OSError as error:
         if error.errno not in _UNKNOWN:
             raise
+        there = status(source, source_name)
+        if there is not None and stat.S_ISDIR(there.st_mode):
+            os.rename(source_name, target_name, src_dir_fd=source, dst_dir_fd=target)
+            return
         os.link(source_name, target_name, src_dir_fd=source, dst_dir_fd=target, follow_symlinks=False)
         os.unlink(source_name, dir_fd=source)
 

@@ -539,3 +539,30 @@ def test_two_acts_do_not_work_in_a_tree_at_once(acts: Acts) -> None:
     with (acts.tree / ".dkumonitor/lock").open("rb") as lock:
         ctypes.CDLL(None).flock(lock.fileno(), 2)
         assert "another act" in refused(acts, acts.plan(paths[1:]))
+
+
+def test_a_file_system_that_cannot_refuse_to_overwrite_in_one_step_loses_nothing(acts: Acts) -> None:
+    paths = [old_file(acts.tree / "u/deep/one", "1"), old_file(acts.tree / "u/two", "2")]
+    link = acts.tree / "u/link"
+    link.symlink_to("two")
+    make_old(link)
+    before = content(acts.tree)
+    inject = ["-e", "trace=renameat2", "-e", "inject=renameat2:error=EINVAL"]
+    for action in ("delete", "move"):
+        plan = acts.plan([*paths, link], action, remove_empty_directories=True, age_by="mtime")
+        outcome, _trace = acts.trace(inject, "apply", plan, "--yes")
+        assert (outcome["state"], outcome["files"]) == ("done", 3)
+        assert content(acts.tree) == {}
+        outcome, _trace = acts.trace(inject, "restore", "--plan", plan.stem, "--yes")
+        assert outcome["files"] == 3
+        assert {name: entry[4] for name, entry in content(acts.tree).items()} == {
+            name: entry[4] for name, entry in before.items()
+        }
+
+
+def test_memory_does_not_grow_with_the_plan(acts: Acts) -> None:
+    template = entry_of(acts.tree, old_file(acts.tree / "file"))
+    entries = [msgspec.structs.replace(template, path=b"gone/%d" % number) for number in range(60_000)]
+    around = ["prlimit", f"--data={48 * 1024 * 1024}"]  # 15 MiB for Python, and a plan of 5 MB that is read in blocks
+    outcome = acts.told("apply", acts.plan(entries), "--yes", around=around)
+    assert outcome["skipped"] == {"gone": 60_000}
