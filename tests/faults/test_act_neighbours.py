@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.faults.acting import Action, Acts, content, old_file
-from tests.faults.test_act_entries import ACL, ACL_ACCESS
+from tests.faults.test_act_entries import ACL, ACL_ACCESS, IN_MOUNTS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -293,3 +293,13 @@ def test_what_takes_a_copys_place_when_that_is_withdrawn_is_kept(acts: Acts) -> 
     assert (acts.target / "file").read_text() == "c"
     kept = [one.read_text() for one in (acts.target / ".dkumonitor").rglob("*") if one.is_file() and one.name != "lock"]
     assert kept == ["b"]
+
+
+def test_a_target_without_inodes_is_full(acts: Acts) -> None:
+    paths = [old_file(acts.tree / f"u/{number:02}") for number in range(20)]
+    script = 'mount -t tmpfs -o size=64m,nr_inodes=16,mode=755 none "$1" && shift && exec "$@"'
+    around = [*IN_MOUNTS, "sh", "-c", script, "sh", str(acts.target)]
+    outcome = acts.told("apply", acts.plan(paths, "move"), "--yes", around=around)
+    assert (outcome["state"], outcome["full"], outcome["error_count"]) == ("partial", True, 0)
+    assert 0 < outcome["files"] < 20
+    assert sum(path.exists() for path in paths) == 20 - outcome["files"]
