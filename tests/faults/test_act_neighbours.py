@@ -61,6 +61,14 @@ def test_a_folder_that_somebody_else_made_at_the_target_gets_nothing(acts: Acts)
     assert list((acts.target / "proj/alice").iterdir()) == []
 
 
+def test_that_test_notices_a_program_that_uses_any_folder(acts: Acts) -> None:
+    acts.break_with("act-uses-any-folder.patch")
+    secret, beside = project(acts)
+    acts.apply(acts.plan([beside], "move"))
+    remade(acts.target / "proj/alice", MALLORY, 0o777)
+    assert acts.apply(acts.plan([secret], "move"))["files"] == 1
+
+
 def with_access_list(folder: Path) -> None:
     os.setxattr(folder, ACL_ACCESS, ACL)
 
@@ -98,6 +106,14 @@ def test_a_folder_that_somebody_else_made_gets_nothing_back(acts: Acts, action: 
     secret.parent.rmdir()
     assert acts.told("restore", "--path", str(secret), "--yes")["files"] == 1
     assert (secret.parent.stat().st_uid, secret.parent.stat().st_mode & 0o777) == (ALICE, 0o700)
+
+
+def test_that_test_notices_a_restore_into_any_folder(acts: Acts) -> None:
+    acts.break_with("act-uses-any-folder.patch")
+    secret, _beside = project(acts)
+    acts.apply(acts.plan([secret]))
+    remade(secret.parent, MALLORY, 0o777)
+    assert acts.told("restore", "--path", str(secret), "--yes")["files"] == 1
 
 
 @pytest.mark.parametrize("action", ["delete", "move"])
@@ -174,13 +190,22 @@ sys.addaudithook(hook)
 @pytest.mark.parametrize("event", ["os.link", "os.rename", "os.remove"])
 @pytest.mark.parametrize("action", ["delete", "move"])
 def test_where_renames_overwrite_a_newer_version_stays(acts: Acts, action: Action, event: str) -> None:
+    assert "newer" in left_after(acts, action, event)
+
+
+def test_that_test_notices_an_act_that_unlinks_by_name(acts: Acts) -> None:
+    acts.break_with("act-unlinks-by-name.patch")
+    assert "newer" not in left_after(acts, "delete", "os.remove")
+
+
+def left_after(acts: Acts, action: Action, event: str) -> list[str]:
+    """What is there after an act, before a call of which a newer version has taken a file's place."""
     acts.break_with("act-without-landlock.patch")
     path = old_file(acts.tree / "file")
     plan = acts.plan([path], action)
     old_file(acts.folder / "newer", "newer", days=0)
     acts.apply(plan, before=UNKNOWN.format(folder=str(acts.folder), event=event))
-    found = [one.read_text() for one in (path, acts.folder / "newer") if one.exists()]
-    assert "newer" in found
+    return [one.read_text() for one in (path, acts.folder / "newer") if one.exists()]
 
 
 @pytest.mark.parametrize(
