@@ -11,10 +11,14 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
+from dkumonitor.text import printable
+
 _BLOCK_BYTES: Final = 64 * 1024
 _CHUNK_BYTES: Final = 1024 * 1024
 _ZEROS: Final = bytes(_BLOCK_BYTES)
 _MODE: Final = 0o1777  # set-id bits give rights, and are never copied
+_STICKY: Final = 0o1000
+ACCESS_LISTS: Final = ("system.posix_acl_access", "system.posix_acl_default")
 _EXTENDED: Final = ("user.", "system.posix_acl_")  # the others give rights, or are the file system's own
 _NO_ATTRIBUTES: Final = (errno.EOPNOTSUPP, errno.ENOSYS)
 Pace = Callable[[], None]
@@ -89,8 +93,56 @@ def give(descriptor: int, attributes: Attributes) -> None:
     os.fchmod(descriptor, attributes.mode & _MODE)
     for name, value in attributes.extended.items():
         if name.startswith(_EXTENDED):
-            os.setxattr(descriptor, name, value)
+            _set(descriptor, name, value)
     os.utime(descriptor, ns=(attributes.atime_ns, attributes.mtime_ns))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Access:
+    """Who may enter a folder.
+
+    Attributes:
+        lists: its access lists, by their attributes' names.
+    """
+
+    uid: int
+    gid: int
+    mode: int
+    lists: dict[str, bytes]
+
+    def is_within(self, other: Access) -> bool:
+        """Whether the owner and the group are the same, and nobody may enter that could not enter the other."""
+        same = (self.uid, self.gid, self.lists) == (other.uid, other.gid, other.lists)
+        return same and self.mode == _narrow(self.mode, other.mode)
+
+
+def gives_rights(status: os.stat_result) -> bool:
+    """Whether it is a file with set-id bits."""
+    return stat.S_ISREG(status.st_mode) and bool(status.st_mode & (stat.S_ISUID | stat.S_ISGID))
+
+
+def access_of(handle: int) -> Access:
+    """Who may enter the folder of a handle (O_PATH will do)."""
+    there = os.fstat(handle)
+    path = f"/proc/self/fd/{handle}"  # attributes cannot be read by such a handle itself
+    return Access(uid=there.st_uid, gid=there.st_gid, mode=there.st_mode & _MODE, lists=_access_lists(path))
+
+
+def tighten(folder: int, limit: Access) -> None:
+    """Let a folder of the same owner and group be no more open than another is."""
+    now = access_of(folder)
+    for name in sorted({*now.lists, *limit.lists}):
+        if name not in limit.lists:
+            os.removexattr(folder, name)
+        elif now.lists.get(name) != limit.lists[name]:
+            os.setxattr(folder, name, limit.lists[name])
+    if now.lists != limit.lists or now.mode != _narrow(now.mode, limit.mode):
+        os.fchmod(folder, _narrow(now.mode, limit.mode))
+
+
+def _narrow(mode: int, limit: int) -> int:
+    """What two modes have in common: permissions that both give, the sticky bit of either."""
+    return mode & limit & ~_STICKY | (mode | limit) & _STICKY
 
 
 def copy_link(source: int, directory: int, name: bytes, status: os.stat_result) -> None:
@@ -106,6 +158,15 @@ def copy_link(source: int, directory: int, name: bytes, status: os.stat_result) 
     os.utime(name, ns=(status.st_atime_ns, status.st_mtime_ns), dir_fd=directory, follow_symlinks=False)
 
 
+def _set(descriptor: int, name: str, value: bytes) -> None:
+    try:
+        os.setxattr(descriptor, name, value)
+    except OSError as error:
+        if error.errno == errno.ENOSPC:  # many file systems say so of a value that is too large, and are not full
+            raise OSError(errno.E2BIG, f"no room there for its attribute {printable(name)}") from None
+        raise
+
+
 def same_file(one: os.stat_result, other: os.stat_result) -> bool:
     """Whether both are the same file, with the same content as far as its owner, size and time tell."""
     return _identity(one) == _identity(other)
@@ -114,6 +175,15 @@ def same_file(one: os.stat_result, other: os.stat_result) -> bool:
 def _identity(status: os.stat_result) -> tuple[int, ...]:
     kind = stat.S_IFMT(status.st_mode)
     return kind, status.st_dev, status.st_ino, status.st_uid, status.st_size, status.st_mtime_ns
+
+
+def _access_lists(path: str) -> dict[str, bytes]:
+    try:
+        return {name: os.getxattr(path, name) for name in os.listxattr(path) if name in ACCESS_LISTS}
+    except OSError as error:
+        if error.errno in _NO_ATTRIBUTES:
+            return {}
+        raise
 
 
 def _extended(descriptor: int) -> list[str]:

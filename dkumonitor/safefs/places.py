@@ -9,15 +9,17 @@ import stat
 from typing import Final
 
 from dkumonitor.safefs import kernel
+from dkumonitor.safefs.copying import gives_rights
 
 _UNKNOWN: Final = (errno.EINVAL, errno.ENOSYS)  # of the file system; of the kernel
 
 
 def rename_new(source: int, source_name: bytes, target: int, target_name: bytes) -> None:
-    """Rename what has that name, whatever it is, and never overwrite.
+    """Rename what has that name in a folder of ours, whatever it is, and never overwrite.
 
-    Where the file system cannot do it in one step, a file or link gets its second name before it loses its first; a
-    directory may take the place of an empty one.
+    Where the file system cannot do it in one step, a file or link gets its second name before it loses its first, which
+    must be the same thing still: so nobody but the caller may write in its folder. A directory may take the place of an
+    empty one.
 
     Raises:
         FileExistsError: the new name is taken.
@@ -36,6 +38,25 @@ def rename_new(source: int, source_name: bytes, target: int, target_name: bytes)
         os.unlink(source_name, dir_fd=source)
 
 
+def rename_into_ours(source: int, source_name: bytes, target: int, target_name: bytes) -> None:
+    """Rename what has that name, whatever it is, into a folder that nobody but the caller writes in.
+
+    Always in one step: what has the name in the next moment is another thing, and not ours to remove.
+
+    Raises:
+        FileExistsError: the new name is taken.
+        OSError: it cannot be done.
+    """
+    try:
+        kernel.renameat2(source, source_name, target, target_name, kernel.RENAME_NOREPLACE)
+    except OSError as error:
+        if error.errno not in _UNKNOWN:
+            raise
+        if status(target, target_name) is not None:
+            raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), target_name) from None
+        os.rename(source_name, target_name, src_dir_fd=source, dst_dir_fd=target)
+
+
 def status(directory: int, name: bytes) -> os.stat_result | None:
     """What has that name, a link itself and not what it leads to; None for nothing."""
     try:
@@ -47,6 +68,13 @@ def status(directory: int, name: bytes) -> os.stat_result | None:
 def remove(directory: int, name: bytes) -> None:
     """Remove a file or link."""
     os.unlink(name, dir_fd=directory)
+
+
+def take_rights(directory: int, name: bytes) -> None:
+    """Take its set-id bits from a file in a folder of ours."""
+    there = status(directory, name)
+    if there is not None and gives_rights(there):
+        os.chmod(name, stat.S_IMODE(there.st_mode) & ~(stat.S_ISUID | stat.S_ISGID), dir_fd=directory)
 
 
 def discard(directory: int, name: bytes) -> None:

@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import stat
 from typing import TYPE_CHECKING
 
+from collectors.disk.act.journal import Folder
 from collectors.disk.act.state import first_in_folder
 from dkumonitor.safefs import places
+from dkumonitor.safefs.copying import access_of, gives_rights
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from collectors.disk.act.outcome import Reason
     from collectors.disk.act.state import State
     from collectors.disk.act.taking import Source
@@ -18,8 +23,14 @@ if TYPE_CHECKING:
     from dkumonitor.safefs.tree import Tree
 
 
+_RECORDED_MAX_BYTES = 4096  # of a path, each folder of which is recorded
+
+
 class Deleter:
     """Puts entries into the quarantine of a plan.
+
+    Whoever owns a folder above an entry, beside root and the entry's owner, is recorded with its mode: only into such a
+    folder will the entry come back. What gives rights comes back only where all of its folders are as they were.
 
     Args:
         state: the tree's folder.
@@ -30,6 +41,9 @@ class Deleter:
         self._state = state
         self._plan = plan
         self._changed: set[int] = set()  # the first number of a folder
+        self._place: tuple[bytes, int, int] | None = None  # of the newest entry: the path and identity of its folder
+        self._folders: list[Folder] = []  # on the way to it
+        self._recorded: dict[bytes, Folder] = {}
 
     def delete(self, number: int, source: Source) -> Reason | None:
         """Put one entry into the quarantine; why not, or None.
@@ -39,7 +53,26 @@ class Deleter:
         """
         folder, name = self._state.slot(self._plan, number)
         self._changed.add(first_in_folder(number))
+        self._record(source)
         return source.take(folder, name)
+
+    def recorded(self) -> list[Folder]:
+        """The folders that were recorded since this was asked last."""
+        found = list(self._recorded.values())
+        self._recorded.clear()
+        return found
+
+    def _record(self, source: Source) -> None:
+        parent = os.fstat(source.parent)
+        place = source.above, parent.st_dev, parent.st_ino
+        if place != self._place:
+            self._place, self._folders = place, []
+            with contextlib.suppress(OSError):  # it is no way any more: the entry will be left alone
+                self._folders = list(_folders(self._state.tree, source))
+        rights = gives_rights(source.status)
+        for folder in self._folders:
+            if rights or folder.uid not in {0, source.status.st_uid}:
+                self._recorded[folder.path] = folder
 
     def sync(self) -> None:
         """Have on disk what came into the quarantine."""
@@ -81,6 +114,27 @@ class Deleter:
             return False
         finally:
             os.close(parent)
+
+
+def _folders(tree: Tree, source: Source) -> Iterator[Folder]:
+    """What the folders on the way to an entry are; none where the way is too long to keep."""
+    path = source.above
+    if not path or len(path) > _RECORDED_MAX_BYTES:
+        return
+    here, at = tree.directory(b""), b""
+    try:
+        for name in path.split(b"/"):
+            at = at + b"/" + name if at else name
+            above = here
+            here = tree.step(above, name)
+            os.close(above)
+            was, there = access_of(here), os.fstat(here)
+            times = {"atime_ns": there.st_atime_ns, "mtime_ns": there.st_mtime_ns}
+            yield Folder(at, uid=was.uid, gid=was.gid, mode=was.mode, extended=was.lists, **times)
+        if not os.path.sameopenfile(here, source.parent):
+            raise OSError(errno.ESTALE, os.strerror(errno.ESTALE), path)
+    finally:
+        os.close(here)
 
 
 def is_decided(entry: Entry, there: os.stat_result) -> bool:

@@ -47,8 +47,8 @@ class Done(msgspec.Struct, frozen=True, array_like=True, tag="done"):
     directories: int = 0
 
 
-class Emptied(msgspec.Struct, frozen=True, array_like=True, tag="emptied"):
-    """A directory that will be removed, with its attributes, so that it can be made again."""
+class Folder(msgspec.Struct, frozen=True, array_like=True, tag="folder"):
+    """A directory from which something was taken, with its owner, mode and access lists."""
 
     path: bytes
     uid: int
@@ -57,6 +57,10 @@ class Emptied(msgspec.Struct, frozen=True, array_like=True, tag="emptied"):
     atime_ns: int
     mtime_ns: int
     extended: dict[str, bytes]
+
+
+class Emptied(Folder, frozen=True, array_like=True, tag="emptied"):
+    """A directory that will be removed, with all its attributes, so that it can be made again."""
 
 
 class End(msgspec.Struct, frozen=True, array_like=True, tag="end"):
@@ -68,7 +72,7 @@ class End(msgspec.Struct, frozen=True, array_like=True, tag="end"):
     error_count: int
 
 
-Record = Begin | Intent | Done | Emptied | End
+Record = Begin | Intent | Done | Folder | Emptied | End
 _DECODER = msgspec.msgpack.Decoder(Record)
 
 

@@ -8,7 +8,7 @@ import os
 import stat
 from typing import TYPE_CHECKING
 
-from collectors.disk.act.mirroring import Mirror, times_kept
+from collectors.disk.act.mirroring import NO_FOLDER, Fit, Mirror, fit_copies, times_kept
 from collectors.disk.act.outcome import Reason
 from collectors.disk.act.taking import Source
 from dkumonitor.safefs import places
@@ -18,8 +18,9 @@ if TYPE_CHECKING:
     from collectors.disk.act.state import State
     from dkumonitor.safefs.copying import Pace
 
-_FULL = (errno.ENOSPC, errno.EDQUOT)
+_LEFT_ALONE = {errno.EDQUOT: Reason.QUOTA, errno.EAGAIN: Reason.IN_USE}
 _SECTOR_BYTES = 512
+_ROOM_BYTES = 1024 * 1024  # with less, a file system has none: some keep the last bit to themselves
 _NEW_FILE = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOATIME | os.O_CLOEXEC  # reading it back is no use of it
 
 
@@ -30,14 +31,15 @@ class Mover:
         source, target: the folders of the trees.
         plan: in whose quarantine sources wait for their removal.
         pace: called during copying.
+        fit: looks at folders of the target that are there.
     """
 
-    def __init__(self, source: State, target: State, plan: str, pace: Pace) -> None:
+    def __init__(self, source: State, target: State, plan: str, pace: Pace, fit: Fit = fit_copies) -> None:
         self._source = source
         self._target = target
         self._plan = plan
         self._pace = pace
-        self._mirror = Mirror(source, target)
+        self._mirror = Mirror(source, target, fit)
         self._made: os.stat_result | None = None  # the copy of the entry at hand, once it has its name
         self._links: dict[int, tuple[bytes, int]] = {}
         self.freed_bytes = 0
@@ -64,11 +66,12 @@ class Mover:
                 self.remember(path, source.status.st_ino, source.status.st_nlink)
                 reason = self._remove(number, source)
         except OSError as error:
+            is_full = self._is_full()  # while the copy still has what it took
             if self._source.found(self._plan, number) is None:
                 self._withdraw(path, number)
-            if error.errno not in _FULL:
+            reason = Reason.FULL if error.errno == errno.ENOSPC and is_full else _LEFT_ALONE.get(error.errno or 0)
+            if reason is None:
                 raise
-            reason = Reason.FULL
         finally:
             places.discard(self._target.staging, b"%d" % number)
         if reason not in {None, Reason.KEPT}:
@@ -160,8 +163,11 @@ class Mover:
 
     def _publish(self, path: bytes, staging: int, name: bytes) -> Reason | None:
         above, _, leaf = path.rpartition(b"/")
-        made = places.status(staging, name)
-        folder = self._mirror.folder(above)
+        made = os.stat(name, dir_fd=staging, follow_symlinks=False)
+        try:
+            folder = self._mirror.folder(above, made.st_uid)
+        except FileExistsError:
+            return Reason.TAKEN
         try:
             try:
                 with times_kept(folder):
@@ -171,7 +177,7 @@ class Mover:
             self._made = made
             os.fsync(folder)
             there = places.status(folder, leaf)
-            if made is None or there is None or (made.st_dev, made.st_ino) != (there.st_dev, there.st_ino):
+            if there is None or (made.st_dev, made.st_ino) != (there.st_dev, there.st_ino):
                 return Reason.REPLACED
             return None if self._target.tree.leads_to(above, folder) else Reason.OUTSIDE
         finally:
@@ -232,12 +238,22 @@ class Mover:
         finally:
             os.close(reader)
 
+    def _is_full(self) -> bool:
+        """Whether nothing has room at the target any more, and not just one owner or one attribute."""
+        room = os.fstatvfs(self._target.tree.descriptor)
+        return room.f_bavail * room.f_frsize < _ROOM_BYTES or (room.f_files > 0 and room.f_favail == 0)
+
     def _there(self, path: bytes) -> os.stat_result | None:
+        """What lies at the target, or in place of a folder on the way there."""
         above, _, leaf = path.rpartition(b"/")
         try:
             folder = self._target.tree.directory(above)
         except FileNotFoundError:
             return None
+        except OSError as error:
+            if error.errno in NO_FOLDER and above:
+                return self._there(above)
+            raise
         try:
             return places.status(folder, leaf)
         finally:
@@ -256,14 +272,24 @@ class Mover:
         """Remove a copy of ours whose source stays, as far as that can be done: two files must not come of one."""
         if self._made is None:
             return
+        staging, name = self._target.staging, b"%d" % number
         with contextlib.suppress(OSError):
             copy = Source(self._target.tree, path)
             try:
                 if (copy.status.st_dev, copy.status.st_ino) == (self._made.st_dev, self._made.st_ino):
-                    copy.take(self._target.staging, b"%d" % number)
+                    places.discard(staging, name)  # another name of the copy at most
+                    if copy.take(staging, name) is None:
+                        places.discard(staging, name)
             finally:
                 copy.close()
-                places.discard(self._target.staging, b"%d" % number)
+                self._keep(staging, name, number)
+
+    def _keep(self, staging: int, name: bytes, number: int) -> None:
+        """Let wait at the target what was taken for a copy of ours and is another thing, where its place is taken."""
+        there = places.status(staging, name)
+        if there is not None:
+            folder, slot = self._target.slot(self._plan, number)
+            places.rename_into_ours(staging, name, folder, b"%s.%d" % (slot, there.st_ino))
 
     def _unlink(self, folder: int, name: bytes, there: os.stat_result) -> None:
         places.remove(folder, name)

@@ -32,6 +32,7 @@ class Reason(StrEnum):
     FULL = "full"  # there is no more room where it should go
     KEPT = "kept"  # it changed while it was taken, its place was taken too: it waits in the quarantine
     ERROR = "error"  # it failed
+    QUOTA = "quota"  # its owner may not have more where it should go
 
 
 REASONS = tuple(Reason)

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
+import stat
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from collectors.disk.act.journal import FINISHED_CODE, Emptied
+from collectors.disk.act.journal import FINISHED_CODE, Emptied, Folder
 from collectors.disk.act.kept import entries, plan_of, states
-from collectors.disk.act.mirroring import make_folder
+from collectors.disk.act.mirroring import make_folder, step
 from collectors.disk.act.moving import Mover
 from collectors.disk.act.outcome import Outcome, Reason, Tally
 from collectors.disk.act.pacing import StoppedError
@@ -17,7 +19,7 @@ from collectors.disk.act.state import State, open_tree
 from collectors.disk.act.taking import Source
 from collectors.disk.errors import ActError
 from dkumonitor.safefs import places
-from dkumonitor.safefs.copying import Attributes
+from dkumonitor.safefs.copying import ACCESS_LISTS, Access, Attributes, access_of
 from dkumonitor.text import printable
 
 if TYPE_CHECKING:
@@ -100,7 +102,7 @@ class _Restorer:
         self._head: Head = reader.head
         self._journal = journal
         self._tally = tally
-        self._emptied: dict[bytes, Emptied] | None = None
+        self._folders: _Folders | None = None
 
     def run(self, selection: Selection, *, yes: bool) -> None:
         with contextlib.ExitStack() as resources:
@@ -108,7 +110,7 @@ class _Restorer:
             if self._head.action == "move":
                 tree = resources.enter_context(open_tree(self._head.relocation or b""))
                 target = resources.enter_context(State(tree, acts=yes))
-                mover = Mover(target, self._state, self._head.id, self._pace) if yes else None
+                mover = Mover(target, self._state, self._head.id, self._pace, self._fit_moved) if yes else None
             codes = self._journal.codes()
             for number, entry in entries(self._reader):
                 finished = next(codes, None) == FINISHED_CODE
@@ -143,6 +145,8 @@ class _Restorer:
         except FileNotFoundError:
             return Reason.GONE
         try:
+            if not _is_the_copy(entry, source.status):
+                return Reason.REPLACED
             if mover is None:
                 return Reason.TAKEN if self._is_taken(entry.path) else None
             return mover.move(entry.path, number, source, redo=True)
@@ -151,19 +155,28 @@ class _Restorer:
 
     def _put_back(self, entry: Entry, number: int, *, yes: bool) -> Reason | None:
         """Put one entry back from the quarantine."""
-        if not yes:
-            return Reason.TAKEN if self._is_taken(entry.path) else None
-        folder, name = self._state.slot(self._head.id, number)
         above, _, leaf = entry.path.rpartition(b"/")
-        parent = self._parent(above, entry)
         try:
+            parent, is_as_it_was = self._parent(above, entry, make=yes)
+        except FileExistsError:
+            return Reason.TAKEN
+        except FileNotFoundError:
+            if yes:
+                raise
+            return None
+        try:
+            if not yes:
+                return Reason.TAKEN if places.status(parent, leaf) is not None else None
+            folder, name = self._state.slot(self._head.id, number)
+            if not is_as_it_was:
+                places.take_rights(folder, name)
             try:
                 places.rename_new(folder, name, parent, leaf)
             except FileExistsError:
                 return Reason.TAKEN
             if self._state.tree.leads_to(above, parent):
                 return None
-            places.rename_new(parent, leaf, folder, name)
+            places.rename_into_ours(parent, leaf, folder, name)
             return Reason.OUTSIDE
         finally:
             os.close(parent)
@@ -179,34 +192,101 @@ class _Restorer:
         finally:
             os.close(parent)
 
-    def _parent(self, above: bytes, entry: Entry) -> int:
-        """Open the folder of an entry; those that are missing are made as they were, or for the owner alone."""
-        tree = self._state.tree
+    def _parent(self, above: bytes, entry: Entry, *, make: bool) -> tuple[int, bool]:
+        """Open the folder of an entry; those that are missing are made as they were, or for the owner alone.
+
+        Returns:
+            The folder, and whether it and all above it are known to be as they were.
+
+        Raises:
+            FileExistsError: something else is on the way, or a folder in which nothing of that owner may be put.
+            FileNotFoundError: one is missing, and none is to be made.
+        """
+        tree, is_as_it_was, path = self._state.tree, True, b""
+        here = tree.directory(b"", os.O_RDONLY)
         try:
-            return tree.directory(above)
-        except FileNotFoundError:
-            pass
-        here, path = tree.directory(b"", os.O_RDONLY), b""
-        try:
-            for name in above.split(b"/"):
+            for name in above.split(b"/") if above else ():
                 path = path + b"/" + name if path else name
                 try:
-                    found = tree.step(here, name, os.O_RDONLY)
+                    found, was = step(tree, here, name), self._was(path, entry.uid)
                 except FileNotFoundError:
-                    make_folder(self._state, here, name, self._attributes(path, entry))
-                    found = tree.step(here, name, os.O_RDONLY)
+                    if not make:
+                        raise
+                    attributes = self._attributes(path, entry)
+                    make_folder(self._state, here, name, attributes)
+                    found, was = step(tree, here, name), _access(attributes)
                 os.close(here)
                 here = found
-            return os.dup(here)
+                is_as_it_was = _fit(entry.uid, found, was) and is_as_it_was
+            return os.dup(here), is_as_it_was
         finally:
             os.close(here)
 
+    def _fit_moved(self, path: bytes, uid: int, source: int, found: int) -> None:
+        """Look at a folder into which something comes back that was moved."""
+        was = access_of(source)
+        if not access_of(found).is_within(was):
+            _fit(uid, found, self._was(path, uid))
+
+    def _was(self, path: bytes, uid: int) -> Access | None:
+        """What a folder was like when something was taken from it, where that is recorded."""
+        was = self._recorded(path, uid)
+        return None if was is None else _access(was)
+
+    def _recorded(self, path: bytes, uid: int) -> Folder | None:
+        if self._folders is None:
+            self._folders = _Folders(self._journal)
+        return self._folders.recorded(path, uid)
+
     def _attributes(self, path: bytes, entry: Entry) -> Attributes:
-        if self._emptied is None:
-            self._emptied = {one.path: one for one in self._journal.records() if isinstance(one, Emptied)}
-        was = self._emptied.get(path)
+        was = self._recorded(path, entry.uid)
         if was is None:
             now_ns = self._pace.now_ns
             return Attributes(uid=entry.uid, gid=entry.gid, mode=0o700, atime_ns=now_ns, mtime_ns=now_ns, extended={})
         times = {"atime_ns": was.atime_ns, "mtime_ns": was.mtime_ns}
         return Attributes(uid=was.uid, gid=was.gid, mode=was.mode, extended=was.extended, **times)
+
+
+class _Folders:
+    """What a journal says of folders: as they were when something was taken from them, and when they were removed.
+
+    Between the two somebody else may have put another folder in the place of one.
+    """
+
+    def __init__(self, journal: Journal) -> None:
+        found = [one for one in journal.records() if isinstance(one, Folder)]
+        self._emptied = {one.path: one for one in found if isinstance(one, Emptied)}
+        self._taken_from = {one.path: one for one in found if not isinstance(one, Emptied)}
+
+    def recorded(self, path: bytes, uid: int) -> Folder | None:
+        """What a folder was like from which something of that owner was taken; None where that is not known."""
+        first, last = self._taken_from.get(path), self._emptied.get(path)
+        if last is None:
+            return first
+        if first is None:
+            return last if last.uid in {0, uid} else None
+        return last if _access(last).is_within(_access(first)) else first
+
+
+def _is_the_copy(entry: Entry, there: os.stat_result) -> bool:
+    """Whether that can be what was moved: its owner may have written into it since."""
+    return there.st_uid == entry.uid and stat.S_IFMT(there.st_mode) == stat.S_IFMT(entry.mode)
+
+
+def _fit(uid: int, found: int, was: Access | None) -> bool:
+    """Whether a folder is as it was. One of which that is not known must be root's, or that of the file's owner.
+
+    Raises:
+        FileExistsError: it is another, or more open: whoever made it could read what is put there, or exchange it.
+    """
+    now = access_of(found)
+    if was is not None and now.is_within(was):
+        return True
+    if was is None and now.uid in {0, uid}:
+        return False
+    raise FileExistsError(errno.EEXIST, "somebody else's folder is there")
+
+
+def _access(was: Attributes | Folder) -> Access:
+    lists = {name: value for name, value in was.extended.items() if name in ACCESS_LISTS}
+    return Access(uid=was.uid, gid=was.gid, mode=was.mode, lists=lists)

@@ -235,7 +235,7 @@ class Act(_Run):
         did = (
             now - then for now, then in zip((tally.bytes, tally.freed_bytes, tally.directories), before, strict=True)
         )
-        journal.write(Done(first, bytes(codes), *did))
+        journal.write(*self._deleter.recorded(), Done(first, bytes(codes), *did))
 
     def _forget(self) -> None:
         """Close the folders of ours that were opened for a block: there is a limit to how many may be open."""

@@ -26,6 +26,7 @@ class Source:
         path: its path from the tree's root.
 
     Attributes:
+        above: the path of its folder.
         parent: its folder.
         name: its name there.
         handle: itself (O_PATH).
@@ -37,8 +38,8 @@ class Source:
 
     def __init__(self, tree: Tree, path: bytes) -> None:
         self._tree = tree
-        self._above, _, self.name = path.rpartition(b"/")
-        self.parent = tree.directory(self._above)
+        self.above, _, self.name = path.rpartition(b"/")
+        self.parent = tree.directory(self.above)
         try:
             self.handle = tree.entry(self.parent, self.name)
         except OSError:
@@ -58,14 +59,21 @@ class Source:
 
     def is_in_use(self) -> bool:
         """Whether somebody has the file open, as far as the file system and our rights let us know."""
-        lease = self.leased()
+        try:
+            lease = self.leased()
+        except BlockingIOError:
+            return True
         if lease is None:
             return False
         lease.close()
         return lease.in_use
 
     def leased(self) -> places.Lease | None:
-        """A lease on the file, which the caller closes; None for a link, or what we may not open."""
+        """A lease on the file, which the caller closes; None for a link, or what we may not open.
+
+        Raises:
+            BlockingIOError: somebody else has a lease on it.
+        """
         if not self.is_file:
             return None
         try:
@@ -75,7 +83,7 @@ class Source:
 
     def is_still_there(self) -> bool:
         """Whether its path still leads to its folder."""
-        return self._tree.leads_to(self._above, self.parent)
+        return self._tree.leads_to(self.above, self.parent)
 
     def take(self, folder: int, name: bytes) -> Reason | None:
         """Move it into our folder, and look there whether it is the one; if not, it is put back.
@@ -90,12 +98,15 @@ class Source:
         Raises:
             OSError: it could not be moved; or not be looked at or put back, and then it waits in our folder.
         """
-        lease = self.leased()
+        try:
+            lease = self.leased()
+        except BlockingIOError:
+            return Reason.IN_USE
         try:
             if lease is not None and lease.in_use:
                 return Reason.IN_USE
             try:
-                places.rename_new(self.parent, self.name, folder, name)
+                places.rename_into_ours(self.parent, self.name, folder, name)
             except FileNotFoundError:
                 return Reason.GONE
             try:
