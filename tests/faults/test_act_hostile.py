@@ -306,3 +306,15 @@ def test_a_reader_that_ends_early_is_no_error(acts: Acts) -> None:
     )
     os.close(write)
     assert ended.stderr == ""
+
+
+def test_what_its_owner_still_writes_into_is_purged_all_the_same(acts: Acts) -> None:
+    path = old_file(acts.tree / "file")
+    handle = os.open(path, os.O_PATH)
+    plan = acts.plan([path], quarantine_days=0)
+    acts.apply(plan)
+    with open(f"/proc/self/fd/{handle}", "w") as file:  # noqa: PTH123  the very file, which has another name now
+        file.write("and on and on")
+    os.close(handle)
+    assert acts.told("purge", "--yes")["files"] == 1
+    assert acts.run("list").stdout == ""
