@@ -184,6 +184,13 @@ def look_at_processes() -> Processes:
     return found
 
 
+def _name(uid: int) -> str:
+    try:
+        return pwd.getpwuid(uid).pw_name
+    except KeyError:  # an account without a name, as containers have and tests of other accounts use
+        return f"uid-{uid}"
+
+
 def _process(process: psutil.Process) -> Process:
     with process.oneshot():
         times = process.cpu_times()
@@ -195,7 +202,7 @@ def _process(process: psutil.Process) -> Process:
         with contextlib.suppress(psutil.AccessDenied, psutil.ZombieProcess):
             open_files = float(process.num_fds())
         return Process(
-            user=pwd.getpwuid(process.uids().effective).pw_name,
+            user=_name(process.uids().effective),
             command_line=_command_line(process),
             cpu_seconds=times.user + times.system,
             resident_bytes=_resident_bytes(process.pid),

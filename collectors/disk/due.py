@@ -37,7 +37,7 @@ def warning_scan_is_due(task: Task, seen: Seen, now_seconds: float) -> bool:
 
     It is where the level has risen since the last scan, and otherwise no more often than the scan's own time allows.
     """
-    if seen.level is Level.OK:
+    if seen.level is Level.OK or task.quick_minutes == 0:
         return False
     if seen.full_seconds is None or seen.full_level is None or seen.level.number > seen.full_level.number:
         return seen.full_seconds is None or now_seconds - seen.full_seconds >= RETRY_SECONDS

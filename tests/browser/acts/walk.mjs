@@ -4,7 +4,6 @@ import { look } from "./look.mjs";
 import { signedIn, watch } from "./watch.mjs";
 
 const SIBLINGS = 2; // pages below one folder, of which hundreds look alike
-const VARIANTS = 4; // of one table
 const ALL_DIFFER = /^\/dashboards\//;
 const LEFT_OUT = [/^\/sign-out$/, /\.csv$/, /\.json$/, /^\/api\//, /^\/static\//];
 
@@ -33,7 +32,8 @@ class Known {
     this.siblings = new Map();
   }
 
-  isNew(link, { variants = false, within = "/" }) {
+  // `variants`: how many addresses with a query are followed of one path
+  isNew(link, { variants = 0, within = "/" }) {
     const url = new URL(link, "http://here");
     if (LEFT_OUT.some((pattern) => pattern.test(url.pathname))) return false;
     if (!url.pathname.startsWith(within)) return false;
@@ -43,7 +43,7 @@ class Known {
     if (this.shapes.has(shape)) return false;
     const folder = keys ? `${url.pathname}?` : url.pathname.replace(/[^/]*$/, "");
     const count = this.siblings.get(folder) ?? 0;
-    const most = keys ? VARIANTS : SIBLINGS;
+    const most = keys ? variants : SIBLINGS;
     if (folder !== "/" && count >= most && !ALL_DIFFER.test(url.pathname)) return false;
     this.siblings.set(folder, count + 1);
     this.shapes.add(shape);

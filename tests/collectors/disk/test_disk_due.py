@@ -85,3 +85,4 @@ OK, WARNING, CRITICAL = Level.OK, Level.WARNING, Level.CRITICAL
 )
 def test_a_warning_brings_a_scan_but_scans_never_fill_the_day(last: Seen, *, wanted: bool) -> None:
     assert due.warning_scan_is_due(a_task(), last, NOON) is wanted
+    assert not due.warning_scan_is_due(a_task(quick_minutes=0), last, NOON), "never is never"
