@@ -15,6 +15,7 @@ from collectors.disk.plan_file import BLOCK_ENTRIES, PlanReader
 from tests.faults.acting import DAY, Acts, entry_of, old_file
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
 ALICE, BOB = 3001, 3002
@@ -318,3 +319,50 @@ def test_what_its_owner_still_writes_into_is_purged_all_the_same(acts: Acts) -> 
     os.close(handle)
     assert acts.told("purge", "--yes")["files"] == 1
     assert acts.run("list").stdout == ""
+
+
+def test_the_copy_of_a_plan_takes_at_most_half_of_what_is_free(acts: Acts) -> None:
+    paths = [old_file(acts.tree / f"file {number}") for number in range(20)]
+    plan = acts.plan(paths)
+    free = """
+import os
+real = os.fstatvfs
+os.fstatvfs = lambda descriptor: os.statvfs_result((*real(descriptor)[:3], {blocks}, {blocks}, *real(descriptor)[5:]))
+"""
+    blocks = plan.stat().st_size * 2 // os.statvfs(acts.tree).f_frsize
+    outcome = acts.apply(plan, before=free.format(blocks=blocks))
+    assert (outcome["state"], "room" in outcome["detail"]) == ("refused", True)
+    assert not (acts.tree / ".dkumonitor").exists()
+    assert acts.apply(plan, before=free.format(blocks=blocks + 1))["files"] == 20
+
+
+@pytest.mark.parametrize(
+    ("variant", "test"),
+    [
+        ("keeps-plans-of-any-size", test_a_plan_of_much_text_for_few_entries_is_refused),
+        ("is-stopped-by-a-request", test_whatever_is_asked_for_is_answered_and_the_next_request_is_served),
+        ("removes-directories-of-others", test_emptied_directories_of_others_stay_where_their_owner_is_exempt_or_small),
+        ("keeps-what-is-written-into", test_what_its_owner_still_writes_into_is_purged_all_the_same),
+        (
+            "waits-for-the-end-of-every-plan",
+            test_the_quarantine_of_a_plan_that_never_ends_is_emptied_of_what_is_through,
+        ),
+        ("goes-into-our-folders", test_a_folder_of_ours_in_a_folder_of_the_tree_is_not_acted_on),
+        (
+            "moves-to-what-is-not-mounted",
+            test_a_relocation_path_that_is_not_mounted_is_refused_where_the_policy_says_so,
+        ),
+    ],
+)
+def test_each_of_these_tests_notices_the_act_that_lacks_it(
+    acts: Acts, variant: str, test: Callable[[Acts], None]
+) -> None:
+    acts.break_with(f"act-{variant}.patch")
+    with pytest.raises(AssertionError):
+        test(acts)
+
+
+def test_that_test_notices_an_act_that_goes_by_the_plans_times_alone(acts: Acts) -> None:
+    acts.break_with("act-goes-by-the-plans-times.patch")
+    with pytest.raises(AssertionError):
+        test_what_was_used_within_the_policys_days_stays_whichever_time_the_plan_goes_by(acts, "atime")
