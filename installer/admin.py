@@ -185,7 +185,8 @@ def install_boot_command(*, name: str | None, remove: bool, only_print: bool) ->
 
 @main.command("grant-scan")
 @click.option("--revoke", is_flag=True, help="Take the right away again.")
-def grant_scan_command(*, revoke: bool) -> None:
+@click.option("--any-group", is_flag=True, help="Also where others are in the account's group, who then may, too.")
+def grant_scan_command(*, revoke: bool, any_group: bool) -> None:
     """Let the scanner read what the account of the service may not; for root, and only where DIR is root's.
 
     A copy of it gets the capability cap_dac_read_search, and only the account's group may run it.
@@ -195,7 +196,8 @@ def grant_scan_command(*, revoke: bool) -> None:
     if revoke:
         click.echo(f"removed {grant.revoke_scan(directory)}")
         return
-    click.echo(f"{grant.grant_scan(directory, installation)} may read every file, for members of the account's group")
+    granted = grant.grant_scan(directory, installation, any_group=any_group)
+    click.echo(f"{granted} may read every file, for members of the account's group")
     for unit in boot.units_of(directory):
         click.echo(f"Its unit must let it: '{directory}/bin/dkmadmin' install-boot again, for {unit}")
 

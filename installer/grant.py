@@ -14,11 +14,14 @@ from installer import apply, boot, checks, machine
 from installer.apply import Owner
 from installer.errors import DirectoryError, InstallError, MachineError, Refusal
 from installer.installation import Installation
+from installer.manifest import file_sha256
 from installer.render import make_context, render_one
 
 LIBEXEC = "libexec"
 SCANNER = boot.GRANTED_SCANNER
 ACTS = "acts"
+_STAGED = ".dkm-scan."
+_GROUPS_OF_MANY = frozenset({"nogroup", "nobody", "users"})  # daemons and people get them without being listed
 _UNITS = ("service", "timer")
 _SECONDS = 60
 _CAP_DAC_READ_SEARCH = 2  # linux/capability.h
@@ -26,25 +29,36 @@ _VFS_CAP_REVISION_2, _VFS_CAP_FLAGS_EFFECTIVE = 0x02000000, 0x000001
 _CAPABILITY = struct.pack("<IIIII", _VFS_CAP_REVISION_2 | _VFS_CAP_FLAGS_EFFECTIVE, 1 << _CAP_DAC_READ_SEARCH, 0, 0, 0)
 
 
-def grant_scan(directory: Path, installation: Installation) -> Path:
+def grant_scan(directory: Path, installation: Installation, *, any_group: bool = False) -> Path:
     """Lay a copy of the scanner that may read everything, and that only the account's group may run; its path.
 
     It is a copy so that an update leaves the right where it is; :func:`renew_scan` exchanges the copy then.
 
+    Args:
+        directory: DIR.
+        installation: the one there.
+        any_group: whether others may be in that group.
+
     Raises:
-        InstallError: DIR is not root's, the caller is not root, or the file system keeps no capabilities.
+        InstallError: DIR is not root's, the caller is not root, others have the account's group, or the file system
+            keeps no capabilities.
     """
     _check(directory)
-    account = machine.account(installation.user)
-    if account is None:
-        raise MachineError(f"there is no account {installation.user} any more", "Create it again")
+    account = _account(installation)
+    if not any_group:
+        _check_group(account)
+    return _lay_scanner(directory, account)
+
+
+def _lay_scanner(directory: Path, account: machine.Account) -> Path:
     source = directory / "lib/bin/dkm-scan"
     if not source.is_file():
         raise DirectoryError(f"there is no {source}", "Update to a release that has it")
     if not (directory / LIBEXEC).is_dir():
         apply.make_folder(directory / LIBEXEC, 0o755, Owner(0, 0))
+    remove_left_over(directory)
     path = directory / SCANNER
-    staged = path.with_name(f".dkm-scan.{apply.token()}")
+    staged = path.with_name(f"{_STAGED}{apply.token()}")
     apply.write_file(staged, source.read_bytes(), 0o750, Owner(0, account.gid))
     try:
         os.setxattr(staged, "security.capability", _CAPABILITY)
@@ -63,15 +77,34 @@ def revoke_scan(directory: Path) -> Path:
         InstallError: DIR is not root's, or the caller is not root.
     """
     _check(directory)
-    apply.unlink(directory / SCANNER)
-    apply.remove_if_empty(directory / LIBEXEC)
+    remove_scan(directory)
     return directory / SCANNER
 
 
-def renew_scan(directory: Path, installation: Installation) -> None:
-    """After an update: exchange the copy, if there is one, for the release's own scanner."""
-    if (directory / SCANNER).is_file():
-        grant_scan(directory, installation)
+def remove_scan(directory: Path) -> None:
+    """Remove that copy, and what was left of others."""
+    remove_left_over(directory)
+    apply.unlink(directory / SCANNER)
+    apply.remove_if_empty(directory / LIBEXEC)
+
+
+def remove_left_over(directory: Path) -> None:
+    """Remove the copies that were not through: they may have their right already."""
+    for path in (directory / LIBEXEC).glob(f"{_STAGED}*"):
+        apply.unlink(path)
+
+
+def renew_scan(directory: Path, account: machine.Account) -> str:
+    """Exchange the copy, if there is one, for the release's own scanner; a warning where that fails, or nothing."""
+    granted = directory / SCANNER
+    if not granted.is_file() or file_sha256(granted) == file_sha256(directory / "lib/bin/dkm-scan"):
+        return ""
+    try:
+        _check(directory)
+        _lay_scanner(directory, account)
+    except InstallError as error:
+        return f"{granted} is still the old release's: {error}. "
+    return ""
 
 
 def render_units(directory: Path, installation: Installation, templates: Path, name: str | None) -> dict[str, str]:
@@ -135,11 +168,28 @@ def revoke_act(directory: Path, name: str | None) -> list[Path]:
 
 def make_answers(directory: Path, installation: Installation) -> None:
     """Make the folder in which root answers, and which the account's group may read."""
+    account = _account(installation)
+    if not (directory / ACTS).is_dir():
+        apply.make_folder(directory / ACTS, 0o750, Owner(0, account.gid))
+
+
+def _account(installation: Installation) -> machine.Account:
     account = machine.account(installation.user)
     if account is None:
         raise MachineError(f"there is no account {installation.user} any more", "Create it again")
-    if not (directory / ACTS).is_dir():
-        apply.make_folder(directory / ACTS, 0o750, Owner(0, account.gid))
+    return account
+
+
+def _check_group(account: machine.Account) -> None:
+    group, others = machine.group_name(account.gid), machine.others_in_group(account)
+    if group in _GROUPS_OF_MANY:
+        others = ("whoever has no other", *others)
+    if others:
+        shown = ", ".join(others[:5]) + (" and others" if len(others) > 5 else "")  # noqa: PLR2004  what a line holds
+        raise MachineError(
+            f"{account.name} shares its group {group} with {shown}, who could then list every file, too",
+            f"Give {account.name} a group of its own, and install with it, or add --any-group",
+        )
 
 
 def _check(directory: Path) -> None:

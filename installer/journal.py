@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Self
 
-from installer import apply, machine
+from installer import apply, grant, machine
 from installer.errors import DirectoryError, SetupError
 from installer.manifest import file_sha256
 from installer.plan import SECRETS_FOLDER, Folder
@@ -132,7 +132,10 @@ def complete(directory: Path, *, without_setup: bool = False) -> str:
             apply.unlink(directory / removal.path)
     _turn_links(directory, journal)
     apply.sync(directory)
-    warning = _set_up(directory, journal.account) if journal.sets_up and not without_setup else ""
+    account = machine.account(journal.account)
+    warning = grant.renew_scan(directory, account) if account else ""
+    if journal.sets_up and not without_setup:
+        warning += _set_up(directory, journal.account)
     apply.move(pending, directory / "releases" / f".done-{apply.token()}")
     remove_left_over(directory)
     return warning

@@ -118,6 +118,26 @@ def account_name(uid: int) -> str:
         return f"user {uid}"
 
 
+def others_in_group(account: Account) -> tuple[str, ...]:
+    """Who else has an account's group, as far as this machine lists them; root does not count."""
+    try:
+        members = set(grp.getgrgid(account.gid).gr_mem)
+    except KeyError:
+        members = set()
+    members |= {
+        entry.pw_name for entry in pwd.getpwall() if entry.pw_gid == account.gid and entry.pw_uid != account.uid
+    }
+    return tuple(sorted(members - {account.name, account_name(0)}))
+
+
+def group_name(gid: int) -> str:
+    """A group's name, or its number where it has none."""
+    try:
+        return grp.getgrgid(gid).gr_name
+    except KeyError:
+        return str(gid)
+
+
 def hostname() -> str:
     """The full host name, or the short one where the resolver does not answer within 3 seconds."""
     short = socket.gethostname()

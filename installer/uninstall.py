@@ -116,8 +116,7 @@ def uninstall(removal: Removal) -> list[str]:
                 _remove_run(directory / "run")
                 if removal.with_storage:
                     _remove_storage(directory / "storage")
-        _remove_files(directory, (grant.SCANNER,))
-        apply.remove_if_empty(directory / grant.LIBEXEC)
+        grant.remove_scan(directory)
         if removal.with_storage:
             if (directory / grant.ACTS).is_dir():
                 apply.remove_tree(directory / grant.ACTS)

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from installer import apply, checks, grant, journal, layout, machine
+from installer import apply, checks, journal, layout, machine
 from installer.apply import Progress
 from installer.changes import Act
 from installer.decision import Alteration, carry_out, changes_of
@@ -124,7 +124,6 @@ def update(planned: Update, progress: Progress, now: str) -> str:
         journal.remove_left_over(directory)
         name = _lay_release(directory, planned.release, progress)
         warning = carry_out(planned, name)
-        grant.renew_scan(directory, planned.after)
         text = "\n".join(["", f"{now} updated on {machine.describe()}", describe_update(planned)])
         log = directory / "run/install.log"
         try:

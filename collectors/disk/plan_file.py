@@ -263,7 +263,7 @@ class PlanReader:
     def _decode(self, frame: bytes, wanted: type[T]) -> T:
         try:
             return msgspec.msgpack.decode(frame, type=wanted)
-        except (msgspec.MsgspecError, UnicodeDecodeError):
+        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
             raise self._damaged() from None
 
     def _damaged(self) -> PlanError:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import msgspec
 
+from collectors.disk.act.journal import End, Journal
 from collectors.disk.plan_file import Entry, Head, PlanReader, PlanWriter
 from tests.faults.program import HOST, Code
 from tests.stack import wait_for
@@ -155,6 +156,17 @@ class Acts(Code):
     def plan_entry(self, path: Path, named: bytes) -> Entry:
         """A path as a scan would find it under another name."""
         return msgspec.structs.replace(entry_of(path.parent, path), path=named)
+
+    def let_pass(self, plan: Path, days: float) -> None:
+        """Let the act of a plan have ended so long ago."""
+        descriptor = os.open(self.tree / ".dkumonitor/journal" / plan.stem, os.O_RDWR)
+        with contextlib.closing(Journal(descriptor, plan.stem)) as journal:
+            records = list(journal.records())
+            os.ftruncate(descriptor, 0)
+            journal.past.size_bytes = 0
+            end = records.pop()
+            assert isinstance(end, End)
+            journal.write(*records, msgspec.structs.replace(end, ended_seconds=end.ended_seconds - days * DAY))
 
     def command(self, *arguments: str | Path, before: str = "") -> list[str]:
         """The command line, with what Python does before the program begins."""

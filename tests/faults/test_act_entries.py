@@ -448,7 +448,7 @@ def test_a_path_longer_than_the_kernel_takes_at_once_is_reached(acts: Acts) -> N
     )
     outcome = acts.apply(acts.plan([entry], remove_empty_directories=True))
     os.close(here)
-    assert (outcome["files"], outcome["directories"]) == (1, 40)
+    assert (outcome["files"], outcome["directories"]) == (1, 0), "the journal notes no paths of such a length"
     assert acts.told("restore", "--user", "root", "--yes")["files"] == 1
     assert len([*os.walk(acts.tree)]) >= 2
 
@@ -496,8 +496,7 @@ def test_a_purge_takes_the_oldest_first_and_none_before_its_days(acts: Acts) -> 
         path = old_file(acts.tree / f"{number}", b"x" * 8192)
         plans.append(acts.plan([path], quarantine_days=14))
         acts.apply(plans[-1])
-        journal = acts.tree / ".dkumonitor/journal" / plans[-1].stem
-        make_old(journal, 10 - number)
+        acts.let_pass(plans[-1], 10 - number)
     acts.allow(min_quarantine_days=9)
     assert acts.told("purge", "--yes")["files"] == 0
     rehearsed = acts.told("purge", "--oldest-until-bytes", "8K")
@@ -513,8 +512,9 @@ def test_what_is_caught_by_a_race_in_the_quarantine_is_not_purged(acts: Acts) ->
     plan = acts.plan([path], quarantine_days=0)
     acts.apply(plan)
     slot = acts.tree / ".dkumonitor/quarantine" / plan.stem / "000/0"
-    slot.unlink()
-    slot.write_text("nobody has decided on this")
+    other = acts.tree / "other"
+    other.write_text("nobody has decided on this")
+    other.rename(slot)
     assert acts.told("purge", "--yes")["skipped"] == {"kept": 1}
     assert acts.told("restore", "--plan", plan.stem, "--yes")["files"] == 1
     assert path.read_text() == "nobody has decided on this"
@@ -545,11 +545,11 @@ def test_a_file_system_that_cannot_refuse_to_overwrite_in_one_step_loses_nothing
     paths = [old_file(acts.tree / "u/deep/one", "1"), old_file(acts.tree / "u/two", "2")]
     link = acts.tree / "u/link"
     link.symlink_to("two")
-    make_old(link)
     before = content(acts.tree)
     inject = ["-e", "trace=renameat2", "-e", "inject=renameat2:error=EINVAL"]
     for action in ("delete", "move"):
-        plan = acts.plan([*paths, link], action, remove_empty_directories=True, age_by="mtime")
+        make_old(link)  # to look where it leads is a use of it
+        plan = acts.plan([*paths, link], action, remove_empty_directories=True)
         outcome, _trace = acts.trace(inject, "apply", plan, "--yes")
         assert (outcome["state"], outcome["files"]) == ("done", 3)
         assert content(acts.tree) == {}

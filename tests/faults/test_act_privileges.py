@@ -15,6 +15,7 @@ import pytest
 
 from collectors.disk import acting
 from collectors.disk.act.requests import Request
+from installer.journal import Journal, commit
 from tests.faults.acting import Acts, content, old_file
 from tests.stack import Stack, run_installer, wait_for
 
@@ -310,8 +311,41 @@ def test_the_scanner_may_read_everything_once_root_has_said_so(installed: Instal
         subprocess.run([granted, "--json", "/"], user="nobody", group="nogroup", extra_groups=[], check=False)
     plain = json.loads(installed.as_service(installed.dir / "lib/bin/dkm-scan", "--json", installed.tree).stdout)
     assert plain["partial"]
+    (granted.parent / ".dkm-scan.0123456789abcdef").write_text("a copy that was cut off")
     installed.stack.run("dkmadmin", "grant-scan", "--revoke")
-    assert not granted.exists()
+    assert not granted.parent.exists()
+
+
+def test_an_update_that_was_killed_exchanges_the_scanner_when_it_is_completed(installed: Installed) -> None:
+    installed.stack.run("dkmadmin", "grant-scan")
+    granted, lib = installed.dir / "libexec/dkm-scan", installed.dir / "lib"
+    granted.write_bytes(b"of the release before")
+    nothing = Journal(account="daemon", folders=(), moves=(), removals=(), links=(), gone_links=())
+    commit(installed.dir, nothing, {}, lib.resolve().name)
+    installed.stack.run("dkmadmin", "releases")
+    assert granted.read_bytes() == (lib / "bin/dkm-scan").read_bytes()
+    assert os.getxattr(granted, "security.capability")
+    installed.stack.run("dkmadmin", "grant-scan", "--revoke")
+
+
+def test_the_scanner_is_not_given_to_a_group_that_others_are_in_unless_that_is_said(installed: Installed) -> None:
+    groups = installed.folder / "group"
+    mounted = 'mount --bind "$1" /etc/group && shift && "$@"'
+    command: list[str | Path] = ["unshare", "--mount", "--propagation", "private", "sh", "-c", mounted, "sh", groups]
+    command += [installed.dir / "bin/dkmadmin", "grant-scan"]
+    plain = Path("/etc/group").read_text()
+    for text, told in (
+        (plain.replace("daemon:x:1:", "daemon:x:1:games"), "games"),
+        (plain.replace("daemon:x:1:", "users:x:1:"), "group users"),
+    ):
+        groups.write_text(text)
+        refused = subprocess.run(command, capture_output=True, text=True, check=False)
+        assert refused.returncode == 3, refused.stderr
+        assert told in refused.stderr
+        assert "--any-group" in refused.stderr
+        assert not (installed.dir / "libexec").exists()
+    subprocess.run([*command, "--any-group"], check=True, capture_output=True)
+    installed.stack.run("dkmadmin", "grant-scan", "--revoke")
 
 
 def test_an_ordinary_users_installation_acts_with_that_users_rights(release: Path, workspace: Path) -> None:

@@ -4,28 +4,34 @@ from __future__ import annotations
 
 import os
 import stat
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import IO, TYPE_CHECKING
 
 from collectors.disk.act import policy as policies
 from collectors.disk.act.kept import past_of, plan_of, states
-from collectors.disk.act.running import Act, Rehearsal
+from collectors.disk.act.outcome import Outcome
+from collectors.disk.act.policy import Policy
+from collectors.disk.act.running import Act, Rehearsal, open_relocation
 from collectors.disk.act.state import State, is_plan_name, open_tree
 from collectors.disk.errors import ActError, PlanError
 from collectors.disk.plan_file import Foot, PlanReader
+from dkumonitor.errors import DkmError
 from dkumonitor.text import printable
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
-    from collectors.disk.act.outcome import Outcome
+    from collectors.disk.act.journal import Past
     from collectors.disk.act.pacing import Pace
-    from collectors.disk.act.policy import Policy
+    from collectors.disk.act.policy import TreePolicy
     from collectors.disk.plan_file import Head
 
 PLAN_MAX_BYTES = 4 * 1024**3
 _CHUNK_BYTES = 1024 * 1024
+_PLAN_BYTES = 1024 * 1024  # the head, the foot and the frames
+_ENTRY_BYTES = 66 * 1024  # the longest path that is acted on, and the rest
+_MAKE_ROOM = "Make room there: `dkm-act purge`"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -94,49 +100,83 @@ def apply(allowed: Allowed, descriptor: int, name: str, *, yes: bool, digest: st
         with open_tree(head.tree) as tree:
             if (tree.status.st_dev, tree.status.st_ino) != (head.tree_dev, head.tree_ino):
                 raise ActError(f"{os.fsdecode(head.tree)} is not the directory that was scanned", "Scan it again")
+            _check_relocation(head, limits)
+            foot = _checked(reader, digest)
+            size_bytes = file.tell()
+            _check_size(head, foot, limits, size_bytes, allowed.file)
             if not yes:
-                foot = _checked(reader, digest)
                 return Rehearsal(allowed.pace, tree, head, limits).run(reader, foot)
+            _check_room(tree.descriptor, size_bytes)
             with State(tree) as state:
-                return _act(allowed, state, file, name, digest)
+                return _act(allowed, state, file, size_bytes, name=name, digest=digest)
 
 
-def resume_all(allowed: Allowed, *, yes: bool) -> Iterator[Outcome]:
+def resume_all(
+    allowed: Allowed, *, yes: bool, wanted: Callable[[Head, Past], bool] = lambda _head, _past: True
+) -> Iterator[Outcome]:
     """Go on with every plan that was begun and is not through, from the copies of them in the trees.
 
-    Raises:
-        ActError: a plan goes beyond the policy by now, or a tree cannot be used.
+    A plan that goes beyond the policy by now, or a tree that cannot be used, is told, and the others go on.
+
+    Args:
+        allowed: the policy and the rest.
+        yes: whether to act.
+        wanted: which of them.
     """
-    for state in states(allowed, acts=yes):
-        for plan in state.plans():
-            past = past_of(state, plan)
-            if past is not None and past.end is None:
-                yield _resume(allowed, state, plan, yes=yes)
+    for path in dict.fromkeys(one.tree for one in allowed.policy.tree):
+        here = Policy(tuple(one for one in allowed.policy.tree if one.tree == path))
+        try:
+            for state in states(replace(allowed, policy=here), acts=yes):
+                for plan in state.plans():
+                    outcome = _resume(allowed, state, plan, wanted, yes=yes)
+                    if outcome is not None:
+                        yield outcome
+        except (DkmError, OSError) as error:
+            yield refused(allowed, "apply", "", error, yes=yes)
 
 
-def _resume(allowed: Allowed, state: State, plan: str, *, yes: bool) -> Outcome:
-    with plan_of(state, plan) as reader:
-        limits = policies.permit(allowed.policy, reader.head, allowed.host, allowed.file)
-        foot = _checked(reader, None)
-        if yes:
-            return Act(allowed.pace, state, reader.head, limits).run(reader, foot)
-        return Rehearsal(allowed.pace, state.tree, reader.head, limits).run(reader, foot)
+def refused(allowed: Allowed, act: str, plan: str, error: Exception, *, yes: bool = True) -> Outcome:
+    """What is told where nothing was done, and why."""
+    text = error.strerror if isinstance(error, OSError) else str(error)
+    now = allowed.pace.now_seconds
+    return Outcome(
+        plan=printable(plan),
+        act=act,
+        state="refused",
+        dry_run=not yes,
+        detail=printable(text or type(error).__name__),
+        started_seconds=now,
+        ended_seconds=now,
+    )
 
 
-def _act(allowed: Allowed, state: State, file: IO[bytes], name: str, digest: str | None) -> Outcome:
+def _resume(
+    allowed: Allowed, state: State, plan: str, wanted: Callable[[Head, Past], bool], *, yes: bool
+) -> Outcome | None:
+    try:
+        past = past_of(state, plan)
+        if past is None or past.end is not None:
+            return None
+        with plan_of(state, plan) as reader:
+            head = reader.head
+            if not wanted(head, past):
+                return None
+            limits = policies.permit(allowed.policy, head, allowed.host, allowed.file)
+            _check_relocation(head, limits)
+            foot = _checked(reader, None)
+            if yes:
+                return Act(allowed.pace, state, head, limits).run(reader, foot)
+            return Rehearsal(allowed.pace, state.tree, head, limits).run(reader, foot)
+    except (DkmError, OSError) as error:
+        return refused(allowed, "apply", plan, error, yes=yes)
+
+
+def _act(allowed: Allowed, state: State, file: IO[bytes], size_bytes: int, *, name: str, digest: str | None) -> Outcome:
     """Copy the plan into the tree's folder and do what the copy says."""
-    copy = state.new_plan()
-    with os.fdopen(copy, "r+b") as kept:
+    with os.fdopen(state.new_plan(), "r+b") as kept:
         try:
-            file.seek(0)
-            while chunk := file.read(_CHUNK_BYTES):
-                kept.write(chunk)
-            kept.flush()
-        except OSError as error:
-            do = "Make room there: `dkm-act purge`"
-            raise ActError(f"cannot keep the plan in the tree: {error.strerror}", do) from None
-        kept.seek(0)
-        try:
+            _copy(file, kept.fileno(), size_bytes)
+            kept.seek(0)
             reader = PlanReader(kept, name)
             foot = _checked(reader, digest)
             limits = policies.permit(allowed.policy, reader.head, allowed.host, allowed.file)
@@ -145,10 +185,46 @@ def _act(allowed: Allowed, state: State, file: IO[bytes], name: str, digest: str
                 raise PlanError(f"{name} changed while it was read", "Apply it again")
             act = Act(allowed.pace, state, reader.head, limits)
             act.begin(foot)
-            state.keep_plan(reader.head.id, copy)
+            state.keep_plan(reader.head.id, kept.fileno())
         finally:
             state.discard_new_plan()
         return act.run(reader, foot)
+
+
+def _copy(file: IO[bytes], descriptor: int, size_bytes: int) -> None:
+    """Copy as much as was checked, and no more: the file may be another's, and grow."""
+    file.seek(0)
+    left = size_bytes
+    try:
+        while left and (chunk := file.read(min(left, _CHUNK_BYTES))):
+            left -= len(chunk)
+            while chunk:
+                chunk = chunk[os.write(descriptor, chunk) :]
+    except OSError as error:
+        raise ActError(f"cannot keep the plan in the tree: {error.strerror}", _MAKE_ROOM) from None
+
+
+def _check_size(head: Head, foot: Foot, limits: TreePolicy, size_bytes: int, file: Path) -> None:
+    """Refuse what is larger than a plan of so many entries can be: a copy of it is kept in the tree."""
+    if foot.files > limits.max_files:
+        what = f"the plan {head.id} has {foot.files} entries, more than max_files {limits.max_files}"
+        raise ActError(what, f"Raise max_files in {file}, or make another plan")
+    if size_bytes > _PLAN_BYTES + foot.files * _ENTRY_BYTES:
+        raise ActError(f"the plan {head.id} is larger than {foot.files} entries can be", "Make the plan anew")
+
+
+def _check_room(descriptor: int, size_bytes: int) -> None:
+    """Refuse to fill with the copy of a plan more than half of what is free in the tree."""
+    there = os.fstatvfs(descriptor)
+    free = there.f_bfree if os.geteuid() == 0 else there.f_bavail
+    if there.f_blocks and size_bytes * 2 > free * there.f_frsize:
+        raise ActError("there is not enough room in the tree to keep the plan there", _MAKE_ROOM)
+
+
+def _check_relocation(head: Head, limits: TreePolicy) -> None:
+    """Refuse a move to what is not mounted before anything of it is written down."""
+    if head.action == "move" and limits.relocation_is_mount:
+        open_relocation(head, limits).close()
 
 
 def _check_head(head: Head, pace: Pace) -> None:

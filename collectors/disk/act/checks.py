@@ -28,7 +28,8 @@ class Bounds:
 
     Attributes:
         age_by: which times make a file old.
-        old_before_ns: what was used later is not old.
+        old_before_ns: what was used later, by those times, is not old.
+        unused_since_ns: nothing is touched that was read or written later, whichever times the plan goes by.
         min_uid: no smaller owner is touched.
         exempt_uids: whose entries are left alone.
         exempt: matches paths that are left alone.
@@ -37,6 +38,7 @@ class Bounds:
 
     age_by: Literal["newest", "atime", "mtime"]
     old_before_ns: int
+    unused_since_ns: int
     min_uid: int
     exempt_uids: frozenset[int]
     exempt: re.Pattern[bytes] | None
@@ -57,7 +59,8 @@ def bounds_of(head: Head, allowed: TreePolicy, now_ns: int, tree_bytes: int) -> 
     share_bytes = int(min(head.tree_bytes, tree_bytes) * share_percent / 100)
     return Bounds(
         age_by=head.age_by,
-        old_before_ns=min(head.old_before_seconds * SECOND_NS, now_ns - allowed.min_old_days * DAY_SECONDS * SECOND_NS),
+        old_before_ns=head.old_before_seconds * SECOND_NS,
+        unused_since_ns=now_ns - allowed.min_old_days * DAY_SECONDS * SECOND_NS,
         min_uid=allowed.min_uid,
         exempt_uids=allowed.exempt_uids(),
         exempt=allowed.exempt(),
@@ -67,13 +70,12 @@ def bounds_of(head: Head, allowed: TreePolicy, now_ns: int, tree_bytes: int) -> 
 
 
 def is_path(path: bytes) -> bool:
-    """Whether this is a path below a tree, in its one way of being written, and none of ours."""
+    """Whether this is a path below a tree, in its one way of being written, and leads through no folder of ours."""
     names = path.split(b"/")
     return (
         len(path) <= _PATH_MAX_BYTES
         and b"\0" not in path
-        and names[0] != STATE_FOLDER
-        and all(0 < len(name) <= _NAME_MAX_BYTES and name not in {b".", b".."} for name in names)
+        and all(0 < len(name) <= _NAME_MAX_BYTES and name not in {b".", b"..", STATE_FOLDER} for name in names)
     )
 
 
@@ -92,11 +94,16 @@ def refusal(entry: Entry, there: os.stat_result, bounds: Bounds, now_ns: int) ->
         return Reason.TYPE
     if (there.st_size, there.st_mtime_ns, there.st_uid) != (entry.size_bytes, entry.mtime_ns, entry.uid):
         return Reason.CHANGED
-    if there.st_uid < bounds.min_uid:
+    return protection(entry.path, there.st_uid, bounds) or _by_times(there, bounds, now_ns)
+
+
+def protection(path: bytes, uid: int, bounds: Bounds) -> Reason | None:
+    """Why nothing of this path and owner is touched, file or directory; None where it may be."""
+    if uid < bounds.min_uid:
         return Reason.OWNER
-    if there.st_uid in bounds.exempt_uids or (bounds.exempt is not None and bounds.exempt.match(entry.path)):
+    if uid in bounds.exempt_uids or (bounds.exempt is not None and bounds.exempt.match(path)):
         return Reason.EXEMPT
-    return _by_times(there, bounds, now_ns)
+    return None
 
 
 def _by_times(there: os.stat_result, bounds: Bounds, now_ns: int) -> Reason | None:
@@ -107,4 +114,5 @@ def _by_times(there: os.stat_result, bounds: Bounds, now_ns: int) -> Reason | No
         return Reason.FUTURE
     if min(times) <= 0:
         return Reason.IMPLAUSIBLE
-    return Reason.USED if max(times) > bounds.old_before_ns else None
+    is_old = max(times) <= bounds.old_before_ns and max(there.st_atime_ns, there.st_mtime_ns) <= bounds.unused_since_ns
+    return None if is_old else Reason.USED

@@ -6,6 +6,7 @@ import os
 from dataclasses import asdict
 from typing import TYPE_CHECKING, TypeVar
 
+from collectors.disk.act.checks import protection
 from collectors.disk.act.journal import Emptied
 from dkumonitor.safefs import places
 from dkumonitor.safefs.copying import attributes_of
@@ -14,10 +15,12 @@ from dkumonitor.text import printable
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from collectors.disk.act.checks import Bounds
     from collectors.disk.act.journal import Journal
     from collectors.disk.act.outcome import Tally
     from dkumonitor.safefs.tree import Tree
 
+_PATH_MAX_BYTES = 4096  # the journal gets the path of each: a file below thousands of folders must not fill it
 T = TypeVar("T")
 
 
@@ -27,17 +30,19 @@ class Emptier:
     Args:
         tree: where; its root stays.
         journal: gets what they were.
+        bounds: whose directories stay, and which.
     """
 
-    def __init__(self, tree: Tree, journal: Journal) -> None:
+    def __init__(self, tree: Tree, journal: Journal, bounds: Bounds) -> None:
         self._tree = tree
         self._journal = journal
+        self._bounds = bounds
         self._paths: set[bytes] = set()
 
     def note(self, path: bytes) -> None:
         """An entry of that path was taken away."""
         above = path.rpartition(b"/")[0]
-        if above:
+        if 0 < len(above) <= _PATH_MAX_BYTES:
             self._paths.add(above)
 
     def empty(self, tally: Tally) -> int:
@@ -66,11 +71,14 @@ class Emptier:
             return None
 
     def _look(self, path: bytes) -> Emptied | None:
-        """What an empty directory is like; None where it is not empty."""
+        """What an empty directory is like; None where it is not empty, or stays for its owner's or path's sake."""
         directory = self._tree.directory(path, os.O_RDONLY)
         try:
             found = attributes_of(directory)  # before it is listed, which would be a use of it
-            return None if os.listdir(directory) else Emptied(path, **asdict(found))  # noqa: PTH208  of a descriptor
+            if protection(path, found.uid, self._bounds) is not None:
+                return None
+            with os.scandir(directory) as names:  # one is enough
+                return Emptied(path, **asdict(found)) if next(names, None) is None else None
         finally:
             os.close(directory)
 

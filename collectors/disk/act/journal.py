@@ -87,7 +87,7 @@ class Past(msgspec.Struct, kw_only=True):
         files, bytes, freed_bytes, directories: done so far.
         skipped: by code.
         size_bytes: of the records that are whole.
-        changed_seconds: when it was last written.
+        changed_seconds: when the plan was through; of one that is not, when its journal was last written.
     """
 
     begin: Begin | None = None
@@ -137,7 +137,7 @@ class Journal:
             self.write(self.past.begin)
         elif self.past.begin.digest != digest:
             raise ActError(f"another plan of the name {plan} was begun here", "Make the plan anew")
-        else:
+        elif os.fstat(self._descriptor).st_size != self.past.size_bytes:
             os.ftruncate(self._descriptor, self.past.size_bytes)
 
     def write(self, *records: Record) -> None:
@@ -209,6 +209,7 @@ def _add(past: Past, record: Record) -> None:
                 past.skipped[code] = past.skipped.get(code, 0) + record.codes.count(code)
     elif isinstance(record, End):
         past.end = record
+        past.changed_seconds = record.ended_seconds
 
 
 def _framed(payload: bytes) -> bytes:

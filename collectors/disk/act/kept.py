@@ -70,13 +70,23 @@ def listing(allowed: Allowed) -> list[Kept]:
     return sorted(rows, key=lambda row: row.acted_seconds)
 
 
-def expires_seconds(head: Head, past: Past) -> float | None:
+def acted_seconds(state: State, plan: str, past: Past) -> float:
+    """When a plan was last worked on, which the days of its quarantine count from.
+
+    Of one that is not through, when something last came into its quarantine: that it is tried again is no delay.
+    """
+    filled = None if past.end is not None else state.filled_seconds(plan)
+    return past.changed_seconds if filled is None else filled
+
+
+def expires_seconds(head: Head, acted: float) -> float | None:
     """When a quarantine may be removed; None for a move."""
-    return past.changed_seconds + head.quarantine_days * DAY_SECONDS if head.action == "delete" else None
+    return acted + head.quarantine_days * DAY_SECONDS if head.action == "delete" else None
 
 
 def _row(state: State, reader: PlanReader, past: Past) -> Kept:
     head, files, size_bytes = reader.head, 0, 0
+    acted = acted_seconds(state, head.id, past)
     if state.is_used(head.id):
         for number, _entry in entries(reader):
             waits = state.found(head.id, number)
@@ -89,8 +99,8 @@ def _row(state: State, reader: PlanReader, past: Past) -> Kept:
         tree=os.fsdecode(head.tree),
         action=head.action,
         state=past.end.state if past.end is not None else "unfinished",
-        acted_seconds=past.changed_seconds,
-        expires_seconds=expires_seconds(head, past),
+        acted_seconds=acted,
+        expires_seconds=expires_seconds(head, acted),
         files=files,
         size_bytes=size_bytes,
     )

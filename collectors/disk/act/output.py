@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import sys
 from typing import TYPE_CHECKING
 
@@ -77,8 +78,12 @@ class Output:
                 self._line(f"    {name} = {printable(str(shown))}")
 
     def _line(self, text: str) -> None:
-        sys.stdout.write(text + "\n")
-        sys.stdout.flush()
+        data = (text + "\n").encode("utf-8", "backslashreplace")
+        with contextlib.suppress(
+            BrokenPipeError
+        ):  # nobody reads on; nothing is left in a buffer that complains at the end
+            while data:
+                data = data[os.write(sys.stdout.fileno(), data) :]
 
 
 def _told(outcome: Outcome) -> list[str]:

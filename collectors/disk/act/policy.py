@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import pwd
 import re
@@ -22,9 +23,10 @@ if TYPE_CHECKING:
 FILE_NAME = "disk-acts.toml"
 GIB = 1024**3
 DAY_SECONDS = 86400
+_MAX_DAYS = 36500
 _MAX_BYTES = 1024 * 1024
 Count = Annotated[int, msgspec.Meta(ge=1, le=2**63 - 1)]
-Days = Annotated[int, msgspec.Meta(ge=0, le=36500)]
+Days = Annotated[int, msgspec.Meta(ge=0, le=_MAX_DAYS)]
 Percent = Annotated[float, msgspec.Meta(gt=0, le=100)]
 
 
@@ -40,6 +42,7 @@ class TreePolicy(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_onl
         max_files: the most that one plan may take.
         max_bytes: the same in bytes.
         max_share_percent: the same as a share of the tree's bytes.
+        relocation_is_mount: whether the relocation path must be a mount of its own: else nothing is moved there.
         min_quarantine_days: how long deleted files can be brought back, at least.
         automatic: whether plans are applied that the account of the service asks for.
         min_uid: nobody's files are touched whose number is smaller.
@@ -53,7 +56,8 @@ class TreePolicy(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_onl
     path: str
     actions: tuple[Literal["move", "delete"], ...]
     relocation: str | None = None
-    min_old_days: Annotated[int, msgspec.Meta(ge=1, le=36500)] = 30
+    relocation_is_mount: bool = False
+    min_old_days: Annotated[int, msgspec.Meta(ge=1, le=_MAX_DAYS)] = 30
     max_files: Count = 100_000
     max_bytes: Count = 1024 * GIB
     max_share_percent: Percent = 25.0
@@ -73,6 +77,8 @@ class TreePolicy(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_onl
             raise ValueError("actions has 'move' where there is a relocation, and only there")
         if self.relocation is not None and _overlap(self.path, self.relocation):
             raise ValueError("path and relocation lie in each other")
+        if self.relocation_is_mount and self.relocation is None:
+            raise ValueError("relocation_is_mount is set, and there is no relocation")
 
     @property
     def tree(self) -> bytes:
@@ -156,10 +162,12 @@ def permit(policy: Policy, head: Head, host: str, file: Path) -> TreePolicy:
     if head.created_seconds - head.old_before_seconds < allowed.min_old_days * DAY_SECONDS:
         raise refuse(f"takes what is younger than {allowed.min_old_days} days", "Lower min_old_days")
     for name in ("max_files", "max_bytes", "max_share_percent"):
-        if getattr(head, name) > getattr(allowed, name):
-            raise refuse(f"has {name} {getattr(head, name)}, more than {getattr(allowed, name)}", f"Raise {name}")
-    if head.action == "delete" and head.quarantine_days < allowed.min_quarantine_days:
-        raise refuse(f"keeps what it deletes for {head.quarantine_days} days only", "Lower min_quarantine_days")
+        if not 0 <= getattr(head, name) <= getattr(allowed, name):  # which NaN is not, either
+            raise refuse(f"has {name} {getattr(head, name)}, not at most {getattr(allowed, name)}", f"Raise {name}")
+    least = allowed.min_quarantine_days
+    if head.action == "delete" and not least <= head.quarantine_days <= _MAX_DAYS:
+        what = f"keeps what it deletes for {head.quarantine_days} days, not for {least} to {_MAX_DAYS}"
+        raise refuse(what, "Lower min_quarantine_days")
     return allowed
 
 
@@ -170,7 +178,18 @@ def _policy(data: bytes) -> Policy:
     keys = [(one.task, one.path) for one in policy.tree]
     if len(set(keys)) != len(keys):
         raise ValueError("two [[tree]] have the same task and path")
+    _check_apart(
+        {(one.path, False) for one in policy.tree} | {(r, True) for one in policy.tree if (r := one.relocation)}
+    )
     return policy
+
+
+def _check_apart(paths: set[tuple[str, bool]]) -> None:
+    """Let no tree or relocation path lie in another one: an act in one would find what is kept in the other."""
+    ordered = sorted(paths, key=lambda one: one[0].split("/"))  # what lies in a path follows it
+    for (above, _), (path, _) in itertools.pairwise(ordered):
+        if _overlap(above, path):
+            raise ValueError(f"{above!r} and {path!r} of two [[tree]] lie in each other")
 
 
 def _opened(path: Path, owner: int) -> int:

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from collectors.disk.act.deleting import is_decided
-from collectors.disk.act.kept import entries, expires_seconds, past_of, plan_of, states
+from collectors.disk.act.journal import FINISHED_CODE
+from collectors.disk.act.kept import acted_seconds, entries, expires_seconds, past_of, plan_of, states
 from collectors.disk.act.outcome import Outcome, Reason, Tally
 from collectors.disk.act.pacing import StoppedError
 from collectors.disk.act.policy import DAY_SECONDS
@@ -16,9 +17,9 @@ from dkumonitor.text import printable
 
 if TYPE_CHECKING:
     from collectors.disk.act.applying import Allowed
-    from collectors.disk.act.journal import Past
+    from collectors.disk.act.journal import Journal, Past
     from collectors.disk.act.state import State
-    from collectors.disk.plan_file import Head, PlanReader
+    from collectors.disk.plan_file import Entry, Head, PlanReader
 
 _SECTOR_BYTES = 512
 
@@ -51,14 +52,17 @@ def purge(allowed: Allowed, which: Which, *, yes: bool) -> Outcome:
             found = []
             for plan in state.plans():
                 past = past_of(state, plan)
+                if past is None:
+                    continue
+                acted = acted_seconds(state, plan, past)
                 with plan_of(state, plan) as reader:
-                    if past is not None and _is_due(allowed, which, reader.head, past):
-                        found.append((past.changed_seconds, plan))
-            for _changed, plan in sorted(found):
+                    if _is_due(allowed, which, reader.head, past, acted):
+                        found.append((acted, plan))
+            for _acted, plan in sorted(found):
                 if which.until_bytes is not None and tally.freed_bytes >= which.until_bytes:
                     break
-                with plan_of(state, plan) as reader:
-                    is_empty = _empty(allowed, state, reader, tally, which, yes=yes)
+                with plan_of(state, plan) as reader, state.journal(plan) as journal:
+                    is_empty = _empty(allowed, state, reader, journal, tally, which=which, yes=yes)
                 if is_empty and yes:
                     state.remove_plan(plan)
     except StoppedError as stopped:
@@ -81,32 +85,38 @@ def purge(allowed: Allowed, which: Which, *, yes: bool) -> Outcome:
     )
 
 
-def _is_due(allowed: Allowed, which: Which, head: Head, past: Past) -> bool:
-    """Whether a quarantine may be emptied now; one whose plan is not through never is."""
+def _is_due(allowed: Allowed, which: Which, head: Head, past: Past, acted: float) -> bool:
+    """Whether a quarantine may be emptied now; that of a move which is not through never is: it holds the originals."""
     now = allowed.pace.now_seconds
     limits = allowed.policy.find(head.task, head.tree)
-    if limits is None or past.end is None or which.task not in {None, head.task}:
+    if limits is None or which.task not in {None, head.task} or (past.end is None and head.action != "delete"):
         return False
-    if now < past.changed_seconds + limits.min_quarantine_days * DAY_SECONDS:
+    if now < acted + limits.min_quarantine_days * DAY_SECONDS:
         return False
     if which.before_seconds is not None:
-        return past.changed_seconds < which.before_seconds
+        return acted < which.before_seconds
     if which.until_bytes is not None:
         return True
-    return now >= (expires_seconds(head, past) or past.changed_seconds + head.quarantine_days * DAY_SECONDS)
+    return now >= (expires_seconds(head, acted) or acted + head.quarantine_days * DAY_SECONDS)
 
 
-def _empty(allowed: Allowed, state: State, reader: PlanReader, tally: Tally, which: Which, *, yes: bool) -> bool:
+def _empty(
+    allowed: Allowed, state: State, reader: PlanReader, journal: Journal, tally: Tally, *, which: Which, yes: bool
+) -> bool:
     """Remove what waits for a plan; whether nothing is left of it."""
-    plan, is_empty = reader.head.id, True
+    plan, is_through = reader.head.id, journal.past.end is not None
+    is_empty, codes = is_through, journal.codes()
     for number, entry in entries(reader):
+        is_finished = next(codes, None) == FINISHED_CODE
+        if not (is_through or is_finished):
+            continue  # nothing, or the plan goes on from there
         waits = state.found(plan, number)
         if waits is None:
             continue
         if which.until_bytes is not None and tally.freed_bytes >= which.until_bytes:
             return False
         allowed.pace()
-        if not is_decided(entry, waits):
+        if not (is_decided(entry, waits) or (is_finished and _is_same(entry, waits))):
             tally.skip(Reason.KEPT)  # it came here by a race, nobody has decided on it: it can be restored
             is_empty = False
             continue
@@ -122,3 +132,8 @@ def _empty(allowed: Allowed, state: State, reader: PlanReader, tally: Tally, whi
             tally.freed_bytes += waits.st_blocks * _SECTOR_BYTES
     state.forget()
     return is_empty
+
+
+def _is_same(entry: Entry, there: os.stat_result) -> bool:
+    """Whether it is the file that was taken, though its owner has written into it since, by what he kept open."""
+    return (there.st_dev, there.st_ino, there.st_uid) == (entry.dev, entry.ino, entry.uid)

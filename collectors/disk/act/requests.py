@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import itertools
 import os
 import stat
 from dataclasses import replace
@@ -11,11 +13,9 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import msgspec
 
 from collectors.disk.act import applying, kept, purging, restoring
-from collectors.disk.act.outcome import Kept, Outcome
 from collectors.disk.act.policy import Policy
 from collectors.disk.act.state import is_plan_name
 from collectors.disk.errors import ActError
-from dkumonitor.errors import DkmError
 from dkumonitor.safefs import places
 from dkumonitor.safefs.tree import Tree
 from dkumonitor.text import printable, unprintable
@@ -24,6 +24,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from collectors.disk.act.applying import Allowed
+    from collectors.disk.act.journal import Past
+    from collectors.disk.act.outcome import Kept, Outcome
+    from collectors.disk.plan_file import Head
     from dkumonitor.installation import Installation
 
 REQUESTS = b"requests"
@@ -31,6 +34,7 @@ PLANS = b"plans"
 _MAX_BYTES = 64 * 1024
 _MAX_REQUESTS = 100
 _MAX_OUTCOMES = 1000
+_RESUME_SECONDS = 3600.0  # what was cut off is left for so long to the request that lies there, or to a person
 _NEW = b".new"
 KEPT = "quarantine"
 
@@ -80,6 +84,15 @@ def serve(installation: Installation, allowed: Allowed, account: tuple[int, int]
     """
     automatic = Policy(tuple(tree for tree in allowed.policy.tree if tree.automatic))
     narrowed = replace(allowed, policy=automatic)
+
+    def is_left(head: Head, past: Past) -> bool:
+        idle = allowed.pace.now_seconds - past.changed_seconds
+        return automatic.find(head.task, head.tree) is not None and idle >= _RESUME_SECONDS
+
+    for outcome in applying.resume_all(narrowed, yes=True, wanted=is_left):
+        if outcome.plan:
+            _tell(installation, outcome.plan, outcome, account[1])
+        yield outcome
     if disk_folder(installation).is_dir():
         with Tree.open(os.fsencode(disk_folder(installation))) as disk:
             for name, outcome in _served(disk, narrowed, account[0]):
@@ -96,18 +109,27 @@ def _served(disk: Tree, allowed: Allowed, account: int) -> Iterator[tuple[str, O
         return
     try:
         names = sorted(name for name in os.listdir(requests) if is_plan_name(name))  # noqa: PTH208  of a descriptor
-        for name in names[:_MAX_REQUESTS]:
-            handle = disk.entry(requests, os.fsencode(name))
+        laid = (name for name in names if _is_request(places.status(requests, os.fsencode(name)), account))
+        for name in itertools.islice(laid, _MAX_REQUESTS):
             try:
-                there = os.fstat(handle)
-                if there.st_uid != account or not stat.S_ISREG(there.st_mode):
-                    continue  # nobody who may ask has laid it
+                handle = disk.entry(requests, os.fsencode(name))
+            except OSError:
+                continue  # it is gone again
+            try:
+                if not _is_request(os.fstat(handle), account):
+                    continue
                 yield name, _answered(disk, allowed, handle)
             finally:
                 os.close(handle)
-            places.remove(requests, os.fsencode(name))
+            with contextlib.suppress(OSError):  # gone, or no file any more: the folder is the account's
+                places.remove(requests, os.fsencode(name))
     finally:
         os.close(requests)
+
+
+def _is_request(there: os.stat_result | None, account: int) -> bool:
+    """Whether one who may ask has laid it."""
+    return there is not None and there.st_uid == account and stat.S_ISREG(there.st_mode)
 
 
 def _answered(disk: Tree, allowed: Allowed, handle: int) -> Outcome:
@@ -117,18 +139,8 @@ def _answered(disk: Tree, allowed: Allowed, handle: int) -> Outcome:
         request = _request(handle)
         act, plan = request.act, request.plan or ""
         return _do(disk, allowed, request)
-    except (DkmError, OSError) as error:
-        now = allowed.pace.now_seconds
-        text = str(error) if isinstance(error, DkmError) else f"{error.strerror}"
-        return Outcome(
-            plan=printable(plan),
-            act=act,
-            state="refused",
-            dry_run=False,
-            detail=printable(text),
-            started_seconds=now,
-            ended_seconds=now,
-        )
+    except Exception as error:  # noqa: BLE001  whatever one request does to us, it is answered and removed
+        return applying.refused(allowed, act, plan, error)
 
 
 def _request(handle: int) -> Request:

@@ -67,9 +67,14 @@ def restore(allowed: Allowed, selection: Selection, *, yes: bool) -> Outcome:
             for plan in state.plans():
                 if selection.plan not in {None, plan} or not state.has_journal(plan):
                     continue
-                known = True
                 with plan_of(state, plan) as reader, state.journal(plan) as journal:
-                    _Restorer(allowed.pace, state, reader, journal, tally).run(selection, yes=yes)
+                    if allowed.policy.find(reader.head.task, reader.head.tree) is None:
+                        continue  # another task of the same tree, which this caller has no say in
+                    known = True
+                    try:
+                        _Restorer(allowed.pace, state, reader, journal, tally).run(selection, yes=yes)
+                    except ActError as error:  # its relocation path cannot be used: the other plans can
+                        tally.note(printable(str(error)))
                 state.forget()
     except StoppedError as stopped:
         detail = str(stopped)

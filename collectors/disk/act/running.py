@@ -16,6 +16,7 @@ from collectors.disk.act.outcome import REASONS, Outcome, Reason, Tally
 from collectors.disk.act.pacing import Pace, StoppedError
 from collectors.disk.act.state import State, open_tree
 from collectors.disk.act.taking import Source
+from collectors.disk.errors import ActError
 from dkumonitor.text import printable
 
 if TYPE_CHECKING:
@@ -27,6 +28,20 @@ if TYPE_CHECKING:
 
 _GONE = (errno.ENOENT, errno.ESTALE)
 _OUTSIDE = (errno.ELOOP, errno.EXDEV, errno.ENOTDIR)
+
+
+def open_relocation(head: Head, limits: TreePolicy) -> Tree:
+    """Where a plan's files are moved to.
+
+    Raises:
+        ActError: it cannot be used, or nothing is mounted there though the policy says that something is.
+    """
+    target = open_tree(head.relocation or b"")
+    if limits.relocation_is_mount and os.stat("..", dir_fd=target.descriptor).st_dev == target.status.st_dev:
+        target.close()
+        shown = os.fsdecode(target.path)
+        raise ActError(f"{shown} is no mount of its own, as relocation_is_mount demands", f"mount '{shown}'")
+    return target
 
 
 class _Run:
@@ -172,7 +187,7 @@ class Act(_Run):
             end = journal.past.end
             self.pace.follow(self.head.id, foot.files, self.tally)
             if self.head.action == "move" and end is None:
-                target = self._resources.enter_context(open_tree(self.head.relocation or b""))
+                target = self._resources.enter_context(open_relocation(self.head, self.limits))
                 target_state = self._resources.enter_context(State(target))
                 self._mover = Mover(self._state, target_state, self.head.id, self.pace)
             detail = self._entries(reader, journal)
@@ -219,7 +234,7 @@ class Act(_Run):
         tally = self.tally
         before = (tally.bytes, tally.freed_bytes, tally.directories)
         journal.write(Intent(first, len(block)))
-        emptier = Emptier(self.tree, journal)
+        emptier = Emptier(self.tree, journal, self.bounds)
         codes = bytearray()
         for number, entry in enumerate(block, first):
             reason = self.count(entry, number)

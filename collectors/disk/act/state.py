@@ -149,6 +149,14 @@ class State:
         """Whether a quarantine was begun for a plan."""
         return places.status(self._root, b"quarantine/" + plan.encode()) is not None
 
+    def filled_seconds(self, plan: str) -> float | None:
+        """When something last came into a plan's quarantine, or left it; None where there is none."""
+        if not self.is_used(plan):
+            return None
+        folder = self.folder(b"quarantine", plan.encode())
+        with os.scandir(folder) as found:
+            return max((one.stat(follow_symlinks=False).st_mtime for one in found), default=None)
+
     def plans(self) -> list[str]:
         """The plans there are, by name."""
         if places.status(self._root, b"plans") is None:
