@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import difflib
+import errno
+import os
 import sys
 from importlib import import_module
 
@@ -50,6 +53,10 @@ _LATER = {
     "store": "dkm.store",
     "token": "dkm.accounts",
 }
+
+
+_PIPE_EXIT_CODE = 141  # as a shell says of a program that SIGPIPE ended
+_UNWRITABLE = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO})
 
 
 class Verbs(click.Group):
@@ -167,7 +174,7 @@ def run_earlier(installation: Installation, name: str, arguments: tuple[str, ...
     command = collectors.earlier_commands().get(name)
     if command is None:
         raise click.UsageError(f"no collector answers to {printable(name)!r}")
-    command.main(list(arguments), prog_name=name, obj=installation)
+    command.main(list(arguments), prog_name=name, obj=installation, help_option_names=["-h", "--help"])
 
 
 @cli.command("help", hidden=True)
@@ -182,7 +189,30 @@ def main() -> None:
     try:
         installation = current()
         act_as_service_user(installation)
-        cli(prog_name="dkm", obj=installation)
+        try:
+            cli(prog_name="dkm", obj=installation)
+        finally:
+            _flush()
     except DkmError as error:
         sys.stderr.write(f"dkm: {printable(str(error))}\n")
         sys.exit(error.exit_code)
+    except BrokenPipeError:  # whoever read it has seen enough
+        _write_no_more()
+        sys.exit(_PIPE_EXIT_CODE)
+    except OSError as error:
+        if error.errno not in _UNWRITABLE:
+            raise
+        _write_no_more()
+        sys.stderr.write(f"dkm: what was to be written could not be: {error.strerror}\n")
+        sys.exit(1)
+
+
+def _flush() -> None:
+    if sys.stdout is not None:  # None where it was closed before
+        sys.stdout.flush()
+
+
+def _write_no_more() -> None:
+    """Let what is still in the buffer go nowhere, so that Python does not complain of it at its end."""
+    with contextlib.suppress(OSError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)

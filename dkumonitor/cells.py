@@ -73,7 +73,7 @@ def _column(name: str, kind: msgspec.inspect.Type) -> Column:
 
 
 def _label(name: str, *, moment: bool) -> str:
-    for unit, written in (("_bytes_per_second", " per second"), ("_bytes", ""), ("_percent", ""), ("_seconds", "")):
+    for unit, written in (("_bytes_per_second", " per second"), ("_bytes", ""), ("_percent", " %"), ("_seconds", "")):
         if name.endswith(unit) and name != unit[1:]:
             name = name.removesuffix(unit) + written
             break

@@ -18,9 +18,9 @@ from installer.release import MANIFEST, Release
 
 UNINSTALLING = "conf/uninstalling.json"
 _DKMADMIN = "bin/dkmadmin"
-_STORAGE = ("go-carbon-dump", "grafana", "programs", "spool", "store", "whisper")
+_STORAGE = ("disk", "go-carbon-dump", "grafana", "programs", "spool", "store", "whisper")
 _RUN_FILE = re.compile(
-    r"(install\.log|collectors\.json|dkm\.lock|supervisord\.(pid|sock(\.\d+)?)|collectd\.sock"
+    r"(install\.log|collectors\.json|dkm\.lock|disk-[A-Za-z0-9_-]+\.lock|supervisord\.(pid|sock(\.\d+)?)|collectd\.sock"
     r"|(supervisord|go-carbon|carbonapi|grafana|console|collectd|collectors|telegraf|arrivals)\.(pid|log(\.\d+)?))\Z"
 )
 

@@ -47,6 +47,16 @@ def pytest_configure(config: pytest.Config) -> None:
         os.environ[RUN_FOLDER] = folder  # the workers of pytest-xdist inherit it
 
 
+@pytest.hookimpl(wrapper=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> Iterator[None]:
+    """Make sure that tests of a group stay together: each worker would start servers of its own for them otherwise."""
+    yield
+    if getattr(config.option, "loadgroup", False):
+        for item in items:
+            if item.get_closest_marker("xdist_group") and "@" not in item.nodeid.rpartition("]")[2]:
+                raise pytest.UsageError("pytest-xdist does not group tests with this pytest: see requirements-dev.in")
+
+
 def pytest_unconfigure(config: pytest.Config) -> None:
     if not hasattr(config, "workerinput"):
         shutil.rmtree(os.environ[RUN_FOLDER], ignore_errors=True)

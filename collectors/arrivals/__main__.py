@@ -50,7 +50,11 @@ def _options(arguments: Sequence[str]) -> dict[str, str]:
 
 
 def _log_to(file: str | None) -> None:
-    handler: logging.Handler = WatchedFileHandler(file) if file else logging.StreamHandler(sys.stdout)
+    try:
+        handler: logging.Handler = WatchedFileHandler(file) if file else logging.StreamHandler(sys.stdout)
+    except OSError as error:
+        do = "Name a file in a folder that is there"
+        raise ArrivalsError(f"cannot log to {file}: {error.strerror}", do) from None
     handler.setFormatter(_Printable("%(asctime)s %(levelname)s %(message)s"))
     logging.basicConfig(level=logging.INFO, handlers=[handler])
 
@@ -101,7 +105,11 @@ def main(arguments: Sequence[str], environment: Mapping[str, str]) -> None:
     """Run with the arguments of the command line."""
     options = _options(arguments)
     folder = environment.get("DKM_LOG")
-    _log_to(options.get("--log") or (str(Path(folder) / "arrivals.log") if folder else None))
+    try:
+        _log_to(options.get("--log") or (str(Path(folder) / "arrivals.log") if folder else None))
+    except ArrivalsError as error:
+        sys.stderr.write(f"arrivals: {printable(str(error))}\n")
+        sys.exit(error.exit_code)
     try:
         installation = current() if environment.get("DKM_DIR") else None
         spools = spools_of(installation) if installation is not None else None

@@ -28,7 +28,7 @@ class Candidates:
 
     def __init__(self, folder: Path, is_exempt: Callable[[Entry], bool]) -> None:
         self._file: IO[bytes] = tempfile.TemporaryFile(dir=folder)  # noqa: SIM115  lives as long as this object
-        self._is_exempt = is_exempt
+        self.is_exempt = is_exempt
         self._files: Counter[int] = Counter()  # by days since the epoch
         self._bytes: Counter[int] = Counter()
         self.exempt_files = 0
@@ -37,7 +37,7 @@ class Candidates:
         """Put entries by."""
         kept = []
         for entry in entries:
-            if self._is_exempt(entry):
+            if self.is_exempt(entry):
                 self.exempt_files += 1
                 continue
             day = used_ns(entry, age_by) // _DAY_NS

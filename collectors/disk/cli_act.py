@@ -148,6 +148,7 @@ def list_kept(installation: Installation, form: Form) -> None:
     rows = [
         KeptRow(**{field: getattr(one, field) for field in KeptRow.__struct_fields__})
         for one in acting.kept(installation)
+        if one.files or one.state == "unfinished"
     ]
     render(rows, KeptRow, form, sys.stdout)
 
@@ -216,7 +217,9 @@ def _show(outcome: Outcome, form: Form) -> None:
         detail=outcome.detail or "; ".join(outcome.errors[:3]),
     )
     render_one(row, form, sys.stdout)
-    if form is Form.TABLE and outcome.dry_run:
+    if form is Form.TABLE and outcome.dry_run and outcome.files:
         click.echo("Nothing was changed: --yes does it.")
+    if form is Form.TABLE and outcome.state == "done" and not outcome.files and not outcome.skipped:
+        click.echo("There is nothing of that to be done.")
     if outcome.state != "done":
         sys.exit(NOT_ALL_EXIT_CODE)

@@ -144,7 +144,8 @@ def wanted_tasks(installation: Installation, store: Store, name: str | None) -> 
             found = [task for task in tasks.every(connection, installation.host) if task.enabled]
             if not found:
                 raise TaskError(
-                    f"no task is enabled on the host {installation.host}", "Make one with `dkm disk task create`"
+                    f"no task is enabled on the host {installation.host}",
+                    "Make one with `dkm disk task create`, or enable one of `dkm disk task list`",
                 )
             return found
         task = tasks.find(connection, name)

@@ -5,9 +5,9 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING
 
-from collectors.disk import acting, notify, occasions, plans, tasks
+from collectors.disk import acting, exemptions, notices, notify, occasions, plans, tasks
 from collectors.disk.act.requests import Request
-from collectors.disk.errors import ActError, TaskError
+from collectors.disk.errors import ActError, PlanError, TaskError
 from collectors.disk.plans import State
 from collectors.disk.runs import Level
 from collectors.disk.warnings import Done, Occasion
@@ -39,7 +39,12 @@ def do(
         PlanError: the plan's file is not the one that was made.
         ActError: the program could not be called.
     """
-    plans.opened(bench.installation, plan).__exit__()
+    held = exempt_files(bench, plan)
+    if held:
+        raise PlanError(
+            f"{held} files of {plan.id} are exempt by now",
+            f"`dkm disk plan discard {plan.id}`; the next full run leaves them out",
+        )
     if not acting.is_direct(bench.installation):
         acting.request(bench.installation, Request(act="apply", plan=plan.id, digest=plan.digest))
         changed = {"state": State.REQUESTED.value, "detail": "dkm-act serve was asked"}
@@ -49,6 +54,21 @@ def do(
     outcome = acting.apply(bench.installation, file, yes=True, digest=plan.digest, progress=progress)
     keep(bench, plan, outcome, mail)
     return outcome
+
+
+def exempt_files(bench: Bench, plan: Plan) -> int:
+    """How many entries of a plan are exempt at this moment; its file is checked whole before.
+
+    Raises:
+        PlanError: the file is gone, damaged, or another one.
+    """
+    with bench.store.reading() as connection:
+        now = exemptions.every(connection, plan.task, bench.wall())
+    with plans.opened(bench.installation, plan) as reader:
+        if not now:
+            return 0
+        is_exempt = exemptions.exempter(now, reader.head.tree)
+        return sum(is_exempt(entry) for block in reader.blocks() for entry in block)
 
 
 def keep(bench: Bench, plan: Plan, outcome: Outcome, mail: MailSettings) -> None:
@@ -109,13 +129,26 @@ def do_what_is_due(bench: Bench, found: Found, mail: MailSettings) -> None:
     task, plan, now_seconds = found.task, found.plan, bench.wall()
     try:
         if plan is not None and found.level is Level.CRITICAL and is_due(plan, now_seconds) and not task.dry_run:
-            do(bench, plan, mail)
+            _do_by_itself(bench, found, plan, mail)
         _purge(bench, found)
-    except ActError as error:
+    except (ActError, PlanError) as error:
         _log.warning("%s: %s", task.name, printable(str(error)))
         if plan is not None:
             failed = {"detail": printable(str(error))[: plans.DETAIL_MAX]}
             bench.store.write(lambda connection: plans.change(connection, plan.id, failed))
+
+
+def _do_by_itself(bench: Bench, found: Found, plan: Plan, mail: MailSettings) -> None:
+    """Do a plan that is due, unless an owner of its files was not told: a mail may have been given up meanwhile."""
+    if found.task.email_data_alterations:
+        with bench.store.reading() as connection:
+            untold = notices.untold(connection, plan, [owned.uid for owned in plans.owners(connection, plan.id)])
+        if untold:
+            raise ActError(
+                f"{len(untold)} owners of files in {plan.id} have got no mail about it, uid {untold[0]} among them",
+                "See `dkm disk notices`; a person may apply it",
+            )
+    do(bench, plan, mail)
 
 
 def is_due(plan: Plan, now_seconds: float) -> bool:

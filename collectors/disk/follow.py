@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from collectors.disk import deeds, due, notify, occasions, plans, runs, work
+from collectors.disk import deeds, due, notices, notify, occasions, plans, runs, work
 from collectors.disk.plans import State
-from collectors.disk.warnings import Occasion
+from collectors.disk.warnings import Occasion, Planned
 
 if TYPE_CHECKING:
     from collectors.disk.tasks import Task
@@ -45,31 +45,56 @@ def scan_and_follow(bench: Bench, task: Task, mail: MailSettings) -> Outcome:
     Raises:
         ScanError: the tree cannot be scanned, or a run is under way.
     """
-    outcome = _with_day(bench, work.full(bench, task), mail)
-    _tell(bench, outcome, mail)
+    outcome = work.full(bench, task)
+    day = _day(bench, outcome, mail)
+    _tell(bench, outcome, mail, day)
+    outcome = _with_day(bench, outcome, mail, day)
     deeds.do_what_is_due(bench, outcome, mail)
     return outcome
 
 
-def _with_day(bench: Bench, outcome: Outcome, mail: MailSettings) -> Outcome:
-    """Give a new plan the day on which it may be done by itself, where the task wants that and owners can be warned."""
+def _day(bench: Bench, outcome: Outcome, mail: MailSettings) -> int | None:
+    """When the run's plan may be done by itself; None where a person decides."""
     task, plan = outcome.task, outcome.plan
-    if plan is None or plan.state != State.PROPOSED or task.dry_run:
+    if plan is None or task.dry_run or (task.email_data_alterations and not mail.is_configured):
+        return None
+    if plan.state == State.WAITING and plan.due_seconds is not None:
+        return int(plan.due_seconds)
+    return int(bench.wall()) + task.warning_days * DAY_SECONDS
+
+
+def _with_day(bench: Bench, outcome: Outcome, mail: MailSettings, day: int | None) -> Outcome:
+    """Give a plan its day once every owner was written to; else it stays with a person, and says why."""
+    task, plan = outcome.task, outcome.plan
+    if plan is None or plan.state not in (State.PROPOSED, State.WAITING):
         return outcome
-    now = int(bench.wall())
-    if task.email_data_alterations and not mail.is_configured:
-        changed: dict[str, str | int] = {"detail": NO_MAIL}
-    else:
-        day = now + task.warning_days * DAY_SECONDS
-        changed = {"state": State.WAITING.value, "warned_seconds": now, "due_seconds": day, "detail": ""}
+    changed: dict[str, str | int | None] = {"state": State.PROPOSED.value, "due_seconds": None, "detail": ""}
+    if day is not None and not (untold := _untold(bench, outcome)):
+        changed = {"state": State.WAITING.value, "due_seconds": day, "detail": ""}
+        if plan.warned_seconds is None:
+            changed["warned_seconds"] = int(bench.wall())
+    elif day is not None:
+        changed["detail"] = f"{len(untold)} owners could not be written to, uid {untold[0]} among them"
+    elif not task.dry_run and task.email_data_alterations and not mail.is_configured:
+        changed["detail"] = NO_MAIL
     bench.store.write(lambda connection: plans.change(connection, plan.id, changed))
     return replace(outcome, plan=msgspec.structs.replace(plan, **changed))
 
 
-def _tell(bench: Bench, outcome: Outcome, mail: MailSettings) -> None:
+def _untold(bench: Bench, outcome: Outcome) -> list[int]:
+    if outcome.plan is None or not outcome.task.email_data_alterations:
+        return []
+    owners = [owned.uid for owned in outcome.owned]
+    with bench.store.reading() as connection:
+        return notices.untold(connection, outcome.plan, owners, (notices.State.SENT, notices.State.SPOOLED))
+
+
+def _tell(bench: Bench, outcome: Outcome, mail: MailSettings, day: int | None) -> None:
     """Put mails to all whom the run concerns into the spool, and send what can be sent."""
     assert outcome.scan is not None  # noqa: S101  a full run has one
-    planned = () if outcome.plan is None else (occasions.planned_of(outcome.plan, outcome.owned),)
+    planned: tuple[Planned, ...] = ()
+    if outcome.plan is not None:
+        planned = (occasions.planned_of(msgspec.structs.replace(outcome.plan, due_seconds=day), outcome.owned),)
     occasion = Occasion(
         task=outcome.task, run_id=outcome.run_id, scan=outcome.scan, level=outcome.level, planned=planned
     )

@@ -15,13 +15,18 @@ from dkumonitor.store.people import merged
 from dkumonitor.views import Answer, Listing, Moment, Question
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
     from sqlalchemy import Connection
 
+    from collectors.disk.plans import Plan
     from dkumonitor.mail.spool import MailSpool
     from dkumonitor.store.engine import Store
     from dkumonitor.views import Sources
 
 TOPIC = "disk"
+FIRST_PERSON = 1000  # login.defs(5): uids below are the system's
+NOBODIES = frozenset({65534, 2**32 - 2, 2**32 - 1})  # nobody, as local and network file systems write it
 LIMIT_SECONDS = 23 * 3600  # a day, and an hour less, so that the run of the next night is not a minute too early
 UNKNOWN_SECONDS = 600  # by then the row of a message is there, or never will be
 _GOT_SOMETHING = ("spooled", "sent")
@@ -123,6 +128,33 @@ def _find(connection: Connection, notice: NoticeRow, where: sa.ColumnElement[boo
     names = [name for name in NoticeRow.__struct_fields__ if name != "login"]
     row = connection.execute(sa.select(*(table.c[name] for name in names)).where(same).limit(1)).mappings().first()
     return None if row is None else NoticeRow(**row, login=notice.login)
+
+
+def is_account_of_a_person(uid: int) -> bool:
+    """Whether a number is one that people have, and not the system."""
+    return uid >= FIRST_PERSON and uid not in NOBODIES
+
+
+def untold(
+    connection: Connection, plan: Plan, uids: Iterable[int], states: Sequence[State] = (State.SENT,)
+) -> list[int]:
+    """Which of these people have got no mail about the task since a plan was made.
+
+    Args:
+        connection: reads.
+        plan: the plan.
+        uids: of its owners; those of the system are no people, and never asked for.
+        states: what counts as got: ``sent``, or ``spooled`` too where it need not have arrived yet.
+    """
+    table = tables.notices
+    got = sa.select(table.c.uid).where(
+        table.c.task == plan.task,
+        table.c.host == plan.host,
+        table.c.created_seconds >= plan.created_seconds,
+        table.c.state.in_([state.value for state in states]),
+    )
+    told = set(connection.scalars(got))
+    return sorted(uid for uid in uids if is_account_of_a_person(uid) and uid not in told)
 
 
 def settle(store: Store, spool: MailSpool, now_seconds: float) -> int:

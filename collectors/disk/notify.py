@@ -32,8 +32,6 @@ if TYPE_CHECKING:
     from dkumonitor.store.engine import Store
     from dkumonitor.store.people import Person
 
-FIRST_PERSON = 1000  # login.defs(5): uids below are the system's
-NOBODIES = frozenset({65534, 2**32 - 2, 2**32 - 1})  # nobody, as local and network file systems write it
 _log = logging.getLogger(__name__)
 
 
@@ -130,7 +128,7 @@ def deliver(store: Store, installation: Installation, settings: MailSettings, no
 
 def _is_person(uid: int, person: Person | None) -> bool:
     """Accounts of the system are none, unless somebody gave them an address."""
-    return (uid >= FIRST_PERSON and uid not in NOBODIES) or bool(person and person.mail)
+    return notices.is_account_of_a_person(uid) or bool(person and person.mail)
 
 
 def _notice(

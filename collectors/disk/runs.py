@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 Kind = Literal["quick", "full"]
 STALE_SECONDS = 300  # a run that has said nothing for so long is dead
 DETAIL_MAX = 500
+UNKNOWN = "unknown"  # the level of a run that saw no file system
 
 
 class State(StrEnum):
@@ -144,7 +145,7 @@ def tell_alive(store: Store, run_id: int, now_seconds: float) -> None:
 
 
 def end(
-    store: Store, run_id: int, state: State, now_seconds: float, *, level: Level, values: Mapping[str, Any]
+    store: Store, run_id: int, state: State, now_seconds: float, *, level: Level | None, values: Mapping[str, Any]
 ) -> None:
     """Note how a run ended.
 
@@ -153,10 +154,15 @@ def end(
         run_id: which.
         state: how.
         now_seconds: the time.
-        level: how full the file system is.
+        level: how full the file system is; None where that was not seen.
         values: other columns: :func:`of_file_system`, :func:`of_scan`, ``detail``.
     """
-    known = {"state": state.value, "level": level.value, "ended_seconds": int(now_seconds), **values}
+    known = {
+        "state": state.value,
+        "level": level.value if level else UNKNOWN,
+        "ended_seconds": int(now_seconds),
+        **values,
+    }
     if "detail" in known:
         known["detail"] = str(known["detail"])[:DETAIL_MAX]
     with store.writing() as connection:

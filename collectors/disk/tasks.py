@@ -125,7 +125,7 @@ def make(values: Mapping[str, Any]) -> Task:
     try:
         return msgspec.convert(dict(values), Task, builtin_types=(bytes,))
     except (msgspec.ValidationError, ValueError) as error:
-        text = str(error).replace(" - at `$.", ": `").removesuffix("`")
+        text = str(error).replace(" - at `$.", ": `")
         raise TaskError(f"this is no task: {text}", "Correct that value, see `dkm disk task create --help`") from None
 
 

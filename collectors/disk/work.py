@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from collectors.disk import exemptions, plans, runs
 from collectors.disk.candidates import Candidates
+from collectors.disk.errors import PlanError
 from collectors.disk.runs import Level, State
 from collectors.disk.scan import Wanted, program, scan
 from dkumonitor.errors import DkmError
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from collectors.disk.facts import FileSystem, Scan
+    from collectors.disk.plan_file import Entry, PlanReader
     from collectors.disk.plans import Owned, Plan
     from collectors.disk.scan import Progress
     from collectors.disk.tasks import Task
@@ -180,14 +182,35 @@ def _plan(
     with bench.store.reading() as connection:
         earlier = plans.every(connection, task=task.name)
         waiting = next((plan for plan in earlier if plan.state in (plans.State.WAITING, plans.State.REQUESTED)), None)
-        if waiting is not None:
-            return waiting, tuple(plans.owners(connection, waiting.id))
+        owned = [] if waiting is None else plans.owners(connection, waiting.id)
+    if waiting is not None and not _is_outdated(bench, waiting, candidates):
+        return waiting, tuple(owned)
     made = plans.make(bench.installation, task, next_action(task, earlier), found, candidates, run_id=run_id)
     if made is None:
         return None, ()
     plan, owned = made
     bench.store.write(lambda connection: plans.keep(connection, plan, owned))
     return plan, tuple(owned)
+
+
+def _is_outdated(bench: Bench, waiting: Plan, candidates: Candidates) -> bool:
+    """Whether a plan that waits holds what is exempt by now; it is discarded then, and a new one made and told of."""
+    if waiting.state != plans.State.WAITING:
+        return False
+    try:
+        with plans.opened(bench.installation, waiting) as reader:
+            why = "" if not any(map(candidates.is_exempt, _entries(reader))) else "it held what is exempt by now"
+    except PlanError as error:
+        why = error.what
+    if why:
+        values = {"state": plans.State.DISCARDED.value, "ended_seconds": int(bench.wall()), "detail": why}
+        bench.store.write(lambda connection: plans.change(connection, waiting.id, values))
+    return bool(why)
+
+
+def _entries(reader: PlanReader) -> Iterator[Entry]:
+    for block in reader.blocks():
+        yield from block
 
 
 def next_action(task: Task, earlier: list[Plan]) -> str:
@@ -209,5 +232,7 @@ def _noted(bench: Bench, run_id: int) -> Iterator[None]:
     except BaseException as error:
         state = State.FAILED if isinstance(error, Exception) else State.INTERRUPTED
         said = str(error) if isinstance(error, DkmError) else f"{type(error).__name__}: {error}"
-        runs.end(bench.store, run_id, state, bench.wall(), level=Level.OK, values={"detail": said})
+        if not isinstance(error, Exception):
+            said = "interrupted by a person, or by the end of the program"
+        runs.end(bench.store, run_id, state, bench.wall(), level=None, values={"detail": said})
         raise

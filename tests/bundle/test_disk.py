@@ -132,6 +132,36 @@ def test_what_is_shown_is_what_find_says(installed: Stack) -> None:
     assert system["total_bytes"] == space.f_blocks * space.f_frsize
 
 
+@pytest.mark.parametrize("command", ["dkm disk view users", "dkm urls", "dkmonitor view all users"])
+def test_output_that_cannot_be_written_is_one_line_and_no_trace(installed: Stack, command: str) -> None:
+    name, *arguments = command.split()
+    with Path("/dev/full").open("w") as full:
+        outcome = subprocess.run(
+            [installed.dir / "bin" / name, *arguments],
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            env=installed.environment,
+            timeout=120,
+            check=False,
+        )
+    assert outcome.returncode == 1
+    assert outcome.stderr == "dkm: what was to be written could not be: No space left on device\n"
+
+
+def test_a_reader_that_has_seen_enough_is_no_error(installed: Stack) -> None:
+    as_account(installed, "dkm", "people", "sync")
+    outcome = subprocess.run(
+        ["sh", "-c", f"'{installed.dir}/bin/dkm' people list --csv | true"],
+        capture_output=True,
+        text=True,
+        env=installed.environment,
+        timeout=120,
+        check=False,
+    )
+    assert outcome.stderr == ""
+
+
 def test_old_files_are_moved_and_brought_back(installed: Stack) -> None:
     tree, archive = a_tree(installed, "moved"), installed.dir.parent / "archive"
     archive.mkdir()

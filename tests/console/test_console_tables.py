@@ -186,7 +186,7 @@ def test_columns_are_shown_by_their_type_and_unit() -> None:
     row = Sample(b"a\xff\x1b", 1536, 1_795_458_319, 93_784.0, 12.345, ok=True, files=1_234_567)
     columns = columns_of(Sample)
     assert [column.label for column in columns] == [
-        "path", "used", "changed (UTC)", "age", "full", "ok", "files"
+        "path", "used", "changed (UTC)", "age", "full %", "ok", "files"
     ]  # fmt: skip
     assert [column.numeric for column in columns] == [False, True, True, True, True, False, True]
     cells = [cell_of(column, getattr(row, column.name)) for column in columns]

@@ -146,7 +146,10 @@ def _told(connection: Connection, text: str, choice: PairChoice) -> Run:
     """A run by its number or by a date."""
     number = number_of(text)
     if number is not None:
-        return run_numbered(connection, number)
+        told = run_numbered(connection, number)
+        if choice.task and choice.task != told.task:
+            raise QuestionError(f"run {number} is of {told.task}, not of {choice.task}", "See `dkm disk view history`")
+        return told
     by = int(moment_of(text))
     newest = _only(newest_runs(connection, choice.task))
     found = None if newest is None else _newest(connection, newest.task, by - 1)

@@ -116,6 +116,46 @@ def test_a_plan_gets_its_day_only_where_the_task_acts_and_owners_can_be_warned(
     assert again == warned, "what owners were told is what is done: the plan that waits stays"
 
 
+def test_a_plan_stays_with_a_person_while_an_owner_cannot_be_written_to(
+    bench: Bench, make: Callable[..., Task], tree: Path
+) -> None:
+    assert os.geteuid() == 0, "this test gives a file to another account, so it needs root"
+    os.chown(tree / "old", 54321, -1)
+    plan = follow.scan_and_follow(bench, make(delete_old_files=True, dry_run=False), MAIL).plan
+    assert plan is not None
+    assert (plan.state, plan.due_seconds) == (State.PROPOSED, None)
+    assert "uid 54321" in plan.detail
+
+
+def test_what_is_exempt_by_now_is_not_done_and_a_plan_that_waits_is_made_anew(
+    bench: Bench, make: Callable[..., Task], store: Store
+) -> None:
+    task = make(delete_old_files=True, dry_run=False)
+    first = follow.scan_and_follow(bench, task, MAIL).plan
+    assert first is not None
+    assert (first.state, first.files) == (State.WAITING, 2)
+    store.write(lambda connection: exemptions.add(connection, "path", b"keep", now_seconds=NOW))
+    with pytest.raises(PlanError, match=r"1 files .* exempt by now"):
+        deeds.do(bench, first, MAIL)
+    second = follow.scan_and_follow(replace(bench, wall=lambda: float(NOW + DAY)), task, MAIL).plan
+    assert second is not None
+    assert (second.id == first.id, second.state, second.files) == (False, State.WAITING, 1)
+    with store.reading() as connection:
+        kept = plans.find(connection, first.id)
+    assert (kept.state, kept.detail) == (State.DISCARDED, "it held what is exempt by now")
+
+
+def test_a_task_that_is_turned_to_a_dry_run_takes_its_plan_back(
+    bench: Bench, make: Callable[..., Task], store: Store
+) -> None:
+    task = make(delete_old_files=True, dry_run=False)
+    follow.scan_and_follow(bench, task, MAIL)
+    changed = store.write(lambda connection: tasks.change(connection, task.name, {"dry_run": True}, NOW))
+    plan = follow.scan_and_follow(replace(bench, wall=lambda: float(NOW + 60)), changed, MAIL).plan
+    assert plan is not None
+    assert (plan.state, plan.due_seconds) == (State.PROPOSED, None)
+
+
 def test_a_deletion_follows_a_move_only_where_its_target_was_full_and_the_task_says_so() -> None:
     full = msgspec.structs.replace(a_plan(), state=State.FULL.value)
     done = msgspec.structs.replace(a_plan(), state=State.DONE.value)
