@@ -24,7 +24,7 @@ from dkumonitor.dashboards.targets import choose, expand
 from tests import dashboard_files, machine
 from tests.dss_client import HELD_OPEN, MINUTE, ONE_EACH, Report, dss_client
 from tests.readings import PANELS
-from tests.readings.arrivals import STEADY, arriving
+from tests.readings.arriving import STEADY, arriving
 from tests.readings.disk import TASK, scanned
 from tests.readings.observation import Observation, Reader, Service, look_at_service, points_by_slot
 from tests.readings.stack import RARE, RARE_SECONDS

@@ -19,7 +19,7 @@ import psutil
 if TYPE_CHECKING:
     from tests.dss_client import Report
     from tests.machine import Processes, Values
-    from tests.readings.arrivals import Arrivals
+    from tests.readings.arriving import Arrivals
     from tests.readings.disk import Scanned
     from tests.sampling import Sample
     from tests.stack import Stack
