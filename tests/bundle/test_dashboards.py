@@ -24,6 +24,7 @@ from dkumonitor.dashboards.targets import choose, expand
 from tests import dashboard_files, machine
 from tests.dss_client import HELD_OPEN, MINUTE, ONE_EACH, Report, dss_client
 from tests.readings import PANELS
+from tests.readings.arriving import STEADY, arriving
 from tests.readings.disk import TASK, scanned
 from tests.readings.observation import Observation, Reader, Service, look_at_service, points_by_slot
 from tests.readings.stack import RARE, RARE_SECONDS
@@ -99,6 +100,7 @@ def seen(stack: Stack, tmp_path_factory: pytest.TempPathFactory) -> Observation:
             for prefix, version in DSS_CLIENTS.items()
         }
         open_.enter_context(busy_processes(tmp_path_factory.mktemp("busy"), account.pw_uid))
+        arrivals = open_.enter_context(arriving(stack, tmp_path_factory.mktemp("arrivals")))
         fast = open_.enter_context(Sampler(machine.look, 0.25))
         slow = open_.enter_context(Sampler(machine.look_at_processes, 0.75))
         service = open_.enter_context(Sampler[Service](lambda: look_at_service(stack, reader, pids), 0.5))
@@ -110,7 +112,8 @@ def seen(stack: Stack, tmp_path_factory: pytest.TempPathFactory) -> Observation:
                 for prefix, client in clients.items():
                     sent[prefix].append(client.report(round_))
             reader.names("*")
-            time.sleep(0.5)  # the pace of the reader's requests
+            arrivals.arrive()
+            time.sleep(0.5)  # the pace of the reader's requests, and of arrivals
     end = int(time.time())
     first = (start - MINUTE) // MINUTE * MINUTE
     stored = {
@@ -127,6 +130,7 @@ def seen(stack: Stack, tmp_path_factory: pytest.TempPathFactory) -> Observation:
         sent,
         stored,
         disk,
+        arrivals,
         account.pw_name,
         start=start,
         end=end,
@@ -194,6 +198,7 @@ def test_the_variables_offer_what_there_is(seen: Observation, board: Dashboard, 
         "instance": prefix.rpartition(".")[2],
         "user": seen.service_user,
         "task": TASK,
+        "section": STEADY,
     }
     for variable in board.templating.variables:
         if not isinstance(variable, CustomVariable):

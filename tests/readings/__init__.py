@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tests.readings import disk, dss, stack, system, users
+from tests.readings import arrivals, disk, dss, stack, system, users
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -24,6 +24,7 @@ PANELS: dict[tuple[str, str], Callable[[Observation], dict[str, Reading]]] = {
         "dkm-dss-system": dss.SYSTEM_PANELS,
         "dkm-stack": stack.PANELS,
         "dkm-disk": disk.PANELS,
+        "dkm-arrivals": arrivals.PANELS,
     }.items()
     for title, reading in panels.items()
 }

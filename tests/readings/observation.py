@@ -19,6 +19,7 @@ import psutil
 if TYPE_CHECKING:
     from tests.dss_client import Report
     from tests.machine import Processes, Values
+    from tests.readings.arriving import Arrivals
     from tests.readings.disk import Scanned
     from tests.sampling import Sample
     from tests.stack import Stack
@@ -112,6 +113,7 @@ class Observation:
         sent: every report of a DSS client, by its prefix.
         stored: by root, how many metrics below it have a value in each slot.
         disk: a tree that was scanned before.
+        arrivals: directories in which files arrived.
         quiet_account: the account of the busy processes, which has no others where root runs the tests.
         start, end: UTC seconds between which everything was sampled.
         prefix, instance, reports: of the DSS client whose dashboard is looked at.
@@ -125,6 +127,7 @@ class Observation:
     sent: dict[str, list[Report]]
     stored: dict[str, dict[int, int]]
     disk: Scanned
+    arrivals: Arrivals
     quiet_account: str
     start: int
     end: int
