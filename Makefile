@@ -43,7 +43,7 @@ $(VENV)/ready: requirements-dev.txt
 lint: $(VENV)/ready
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/mypy $(PACKAGES) tests
+	$(BIN)/mypy $(PACKAGES) extras tests
 	$(BIN)/lint-imports
 	$(BIN)/shellcheck .ci/run tests/install-packages installer/launcher.sh templates/launchers/*
 	test -z "$$(gofmt -l scanner)" || { gofmt -d scanner; exit 1; }
