@@ -3,7 +3,7 @@
 ==================  ==========================================================
 column              shown as
 ==================  ==========================================================
-``Moment``          ``2026-11-23 18:25:19``, UTC; ``never`` where there is none
+``Moment``          ``2026-11-23 18:25:19``, UTC; where there is none, ``never`` of a ``last_...``
 ``..._seconds``     a duration: ``3 d 4 h``, ``12.5 s``
 ``..._bytes``       ``1.5 KiB``, as ``bytes`` alone; ``..._bytes_per_second`` with ``/s``
 ``..._percent``     ``12.5 %``
@@ -86,7 +86,7 @@ def cell_of(column: Column, value: Any, href: str | None = None) -> Cell:
     if isinstance(value, Enum):
         value = value.value
     if value is None:
-        return Cell("never" if column.moment else "–", "", href=href)  # noqa: RUF001  a dash, for reading
+        return Cell("never" if column.moment and column.name.startswith("last_") else "–", "", href=href)  # noqa: RUF001  a dash, for reading
     if isinstance(value, bool):
         return Cell("yes" if value else "no", "true" if value else "false", href=href)
     if isinstance(value, int | float):

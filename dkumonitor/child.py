@@ -16,6 +16,7 @@ from typing import NoReturn
 import msgspec
 
 from dkumonitor.collector import Collector, Run
+from dkumonitor.errors import DkmError
 from dkumonitor.launch import die_with_parent
 from dkumonitor.metrics import Point
 
@@ -226,6 +227,8 @@ def _run(collector: Collector, run: Run, state: bytes, settle: Callable[[], None
         facts = collector.collect(msgspec.structs.replace(run, state=given))
         left = b"" if facts.state is None else msgspec.msgpack.encode(facts.state)
         return Answer(points=facts.points, state=left, no_data=facts.no_data)
+    except DkmError as error:  # expected, and said in full: a trace would only hide it
+        return Answer(error=str(error)[:1000])
     except BaseException as error:  # noqa: BLE001  the boundary of a run: whatever it is, the parent hears of it
         hard = resource.getrlimit(resource.RLIMIT_AS)[1]
         resource.setrlimit(resource.RLIMIT_AS, (hard, hard))  # room to tell it

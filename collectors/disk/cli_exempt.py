@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import pwd
 import sys
 import time
 from typing import TYPE_CHECKING, Any, Literal
@@ -11,8 +10,8 @@ from typing import TYPE_CHECKING, Any, Literal
 import click
 
 from collectors.disk import exemptions, tasks
-from collectors.disk.errors import TaskError
 from collectors.disk.exemptions import Exemption
+from collectors.disk.questions import UidType
 from collectors.disk.tables import COMPONENT
 from dkumonitor.render import Form, form_options, render
 from dkumonitor.store.migrations import open_checked
@@ -42,10 +41,10 @@ def _term(command: Any) -> Any:
 
 
 @exempt.command("user")
-@click.argument("user")
+@click.argument("user", type=UidType())
 @_term
 @click.pass_obj
-def exempt_user(installation: Installation, /, user: str, **term: Any) -> None:
+def exempt_user(installation: Installation, /, user: int, **term: Any) -> None:
     """Leave the files of USER (a login or a uid) alone.
 
     \b
@@ -53,7 +52,7 @@ def exempt_user(installation: Installation, /, user: str, **term: Any) -> None:
       dkm disk exempt user ann
       dkm disk exempt user 10012 --task scratch --until 2027-01-31 --reason "thesis"
     """  # noqa: D301  \b is click's
-    _add(installation, "user", str(_uid(user)).encode(), **term)
+    _add(installation, "user", str(user).encode(), **term)
 
 
 @exempt.command("path")
@@ -125,12 +124,3 @@ def _add(
     with open_checked(installation, [COMPONENT]) as store:
         number = store.write(act)
     click.echo(f"The exemption {number} is made.")
-
-
-def _uid(user: str) -> int:
-    if user.isdigit():
-        return int(user)
-    try:
-        return pwd.getpwnam(user).pw_uid
-    except KeyError:
-        raise TaskError(f"this machine knows no account {user!r}", "Give its uid") from None

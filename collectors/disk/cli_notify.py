@@ -15,6 +15,7 @@ from collectors.disk.errors import TaskError
 from collectors.disk.notices import NoticeRow
 from collectors.disk.notify import drafts, message_of
 from collectors.disk.notify import notify as write_to_all
+from collectors.disk.questions import UidType
 from collectors.disk.tables import COMPONENT
 from dkumonitor.accounts.roles import Role
 from dkumonitor.errors import MailError
@@ -37,7 +38,13 @@ MANY = 100_000
 @click.command
 @click.argument("task")
 @click.option("--dry-run", is_flag=True, help="Only show who would be written to; write nothing anywhere.")
-@click.option("--show", "shown_uid", type=int, metavar="UID", help="Print the whole message to this uid; send nothing.")
+@click.option(
+    "--show",
+    "shown_uid",
+    type=UidType(),
+    metavar="USER",
+    help="Print the whole message to this login or uid; send nothing.",
+)
 @form_options
 @click.pass_obj
 def notify(installation: Installation, task: str, form: Form, shown_uid: int | None, *, dry_run: bool) -> None:

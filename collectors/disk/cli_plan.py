@@ -11,6 +11,7 @@ import msgspec
 
 from collectors.disk import plans
 from collectors.disk.plans import Owned, Plan
+from collectors.disk.questions import UidType
 from collectors.disk.tables import COMPONENT
 from dkumonitor.render import Form, form_options, render, render_one
 from dkumonitor.store.migrations import open_checked
@@ -100,7 +101,7 @@ def list_plans(installation: Installation, task: str | None, form: Form, *, only
 @plan.command("show")
 @click.argument("name")
 @click.option("--owners", is_flag=True, help="A row for each owner instead of each file.")
-@click.option("--user", "uid", type=int, help="Only the files of this uid.")
+@click.option("--user", "uid", type=UidType(), help="Only the files of this login or uid.")
 @click.option("--limit", type=click.IntRange(1), default=50, show_default=True, help="Files in the table.")
 @form_options
 @click.pass_obj

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import pwd
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -49,6 +50,22 @@ class PathType(click.ParamType[bytes | None]):
             return None
         path = os.fsencode(value)
         return path.rstrip(b"/") or b"/"
+
+
+class UidType(click.ParamType[int]):
+    """An account of this machine: a login, or a uid in digits."""
+
+    name = "user"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        """The uid."""
+        text = str(value)
+        if text.isdecimal():
+            return int(text)
+        try:
+            return pwd.getpwnam(text).pw_uid
+        except KeyError:
+            self.fail(f"this machine knows no account {text!r}; give its uid", param, ctx)
 
 
 @dataclass(frozen=True)

@@ -196,7 +196,8 @@ def test_columns_are_shown_by_their_type_and_unit() -> None:
     assert [cell.value for cell in cells] == [
         None, "1536", "1795458319", "93784.0", "12.345", "true", "1234567"
     ]  # fmt: skip
-    assert cell_of(columns[2], None).text == "never"
+    assert cell_of(columns[2], None).text == "–"  # noqa: RUF001
+    assert cell_of(Column("last_seconds", "last", numeric=True, moment=True), None).text == "never"
     assert cell_of(columns[1], None).text == "–"  # noqa: RUF001
     assert cell_of(columns[2], -1).text == "-1"
     assert cell_of(Column("x", "x", numeric=True, moment=True), 10**30).text == str(10**30)
