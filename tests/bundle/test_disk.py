@@ -6,12 +6,14 @@ import json
 import os
 import pwd
 import subprocess
+import tempfile
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from tests.conftest import RUN_FOLDER
 from tests.stack import Stack, free_port_range, run_installer, wait_for
 
 if TYPE_CHECKING:
@@ -19,6 +21,7 @@ if TYPE_CHECKING:
 
 SERVICE = "nobody"  # an account that every Debian has; its number is above those that are never touched
 ACCOUNT = pwd.getpwnam(SERVICE)
+pytestmark = pytest.mark.xdist_group("bundle-disk")  # one installation for all of them
 DAY = 86400
 FULL = ("--usage-warning-percent", "0.0001", "--usage-critical-percent", "0.0001", "--max-share-percent", "100")
 POLICY = """
@@ -34,11 +37,11 @@ automatic = true
 
 
 @pytest.fixture(scope="module")
-def installed(release: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+def installed(release: Path) -> Iterator[Stack]:
     """An installation that the account made for itself."""
     assert os.geteuid() == 0, "this test becomes another user, so it needs root"
-    workspace = Path(os.environ["DKM_TEST_RUN"]) / tmp_path_factory.mktemp("disk").name
-    workspace.mkdir(mode=0o755)
+    workspace = Path(tempfile.mkdtemp(prefix="disk-", dir=os.environ[RUN_FOLDER]))
+    workspace.chmod(0o755)
     os.chown(workspace, ACCOUNT.pw_uid, ACCOUNT.pw_gid)
     with free_port_range() as port:
         outcome = run_installer(release, "-d", str(workspace / "dkm"), "-p", str(port), user=SERVICE)

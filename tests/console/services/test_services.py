@@ -154,6 +154,7 @@ def test_a_damaged_file_of_runs_is_told_and_takes_nothing_else_from_the_page(con
 
 
 def test_no_collector_says_what_to_run_next(console: RunningConsole) -> None:
+    (console.installation.run / "collectors.json").unlink(missing_ok=True)
     assert "dkm start collectors" in console.client(Role.VIEWER).get("/services").text
 
 
