@@ -5,7 +5,7 @@
     DkmError
     └── DiskError           30
         ├── TaskError       31  a task or an exemption is not there, or says something impossible
-        ├── ScanError       32  a tree cannot be scanned
+        ├── ScanError       32  a tree cannot be scanned; BusyError: a run of the task is under way
         ├── PlanError       33  a plan's file is missing, damaged, or not for this
         ├── ActError        34  an act is refused, or stopped half way
         └── LetterError     35  a template of a mail is broken
@@ -32,6 +32,10 @@ class ScanError(DiskError):
     """A tree cannot be scanned, or the scanner did not answer as it should."""
 
     exit_code = 32
+
+
+class BusyError(ScanError):
+    """A run of the task is under way; a quick one is over in a moment."""
 
 
 class PlanError(DiskError):

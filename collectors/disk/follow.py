@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
+import time
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import msgspec
 
 from collectors.disk import deeds, due, notices, notify, occasions, plans, runs, work
+from collectors.disk.errors import BusyError
 from collectors.disk.plans import State
 from collectors.disk.warnings import Occasion, Planned
 
@@ -17,6 +20,7 @@ if TYPE_CHECKING:
     from dkumonitor.mail.settings import MailSettings
 
 DAY_SECONDS = 86400
+BUSY_ATTEMPTS, BUSY_SECONDS = 5, 1.0
 NO_MAIL = "no mail server is set, so that owners cannot be warned: a person applies it"
 
 
@@ -29,14 +33,20 @@ def look_where_due(bench: Bench, task: Task) -> bool:
 
 
 def scan_where_due(bench: Bench, task: Task, mail: MailSettings) -> bool:
-    """Scan a tree where its hour has come, or a look found the file system too full; whether it was."""
-    seen, now_seconds = _seen(bench, task), bench.wall()
-    if seen.is_running or not (
-        due.full_is_due(task, seen, now_seconds) or due.warning_scan_is_due(task, seen, now_seconds)
-    ):
-        return False
-    scan_and_follow(bench, task, mail)
-    return True
+    """Scan a tree where its hour has come, or a look found the file system too full; whether it was.
+
+    A look that is under way at the same time is waited for; for a longer run nobody waits, since that is a scan itself.
+    """
+    for _ in range(BUSY_ATTEMPTS):
+        seen, now_seconds = _seen(bench, task), bench.wall()
+        if not (due.full_is_due(task, seen, now_seconds) or due.warning_scan_is_due(task, seen, now_seconds)):
+            return False
+        with contextlib.suppress(BusyError):
+            if not seen.is_running:
+                scan_and_follow(bench, task, mail)
+                return True
+        time.sleep(BUSY_SECONDS)
+    return False
 
 
 def scan_and_follow(bench: Bench, task: Task, mail: MailSettings) -> Outcome:

@@ -12,7 +12,7 @@ import msgspec
 import sqlalchemy as sa
 
 from collectors.disk import tables
-from collectors.disk.errors import ScanError
+from collectors.disk.errors import BusyError, ScanError
 from collectors.disk.facts import FileSystem
 from dkumonitor.store.engine import insert_rows
 
@@ -270,8 +270,8 @@ def _counts(bucket: Any) -> dict[str, int]:
     return {name: getattr(bucket, name) for name in ("files", "apparent_bytes", "allocated_bytes")}
 
 
-def _busy(task: str) -> ScanError:
-    return ScanError(f"a run of {task!r} is under way", "Wait for its end: `dkm disk view history` shows it")
+def _busy(task: str) -> BusyError:
+    return BusyError(f"a run of {task!r} is under way", "Wait for its end: `dkm disk view history` shows it")
 
 
 class Seen(msgspec.Struct, frozen=True):
