@@ -22,6 +22,7 @@ from dkumonitor.store.migrations import upgrade
 from dkumonitor.store.people import People
 from tests.conftest import ROOT
 from tests.installations import an_installation
+from tests.readme_tables import table
 
 if TYPE_CHECKING:
     from dkumonitor.collector import Facts
@@ -85,21 +86,11 @@ def test_the_parent_does_not_load_the_library_of_databases() -> None:
     assert outcome.stdout == "set()\n"
 
 
-def table(heading: str) -> list[list[str]]:
-    lines = README.split(f"| {heading} |", 1)[1].splitlines()[2:]
-    rows = []
-    for line in lines:
-        if not line.startswith("|"):
-            break
-        rows.append([cell.strip().strip("`") for cell in line.strip("|").split("|")])
-    return rows
-
-
 def test_the_readme_lists_exactly_the_declared_metrics() -> None:
-    assert table("metric") == [[metric.name, metric.unit, metric.summary] for metric in METRICS]
+    assert table(README, "metric") == [[metric.name, metric.unit, metric.summary] for metric in METRICS]
 
 
 def test_the_readme_lists_exactly_the_settings_with_their_defaults() -> None:
-    rows = {name: default for name, default, _ in table("key of `[collectors.store]`")}
+    rows = {name: default for name, default, _ in table(README, "key of `[collectors.store]`")}
     assert set(rows) == set(CollectorSettings.__struct_fields__)
     assert (rows["enabled"], rows["interval_seconds"]) == ("true", str(COLLECTOR.interval_seconds))
