@@ -2,8 +2,9 @@
 
 A folder with ``collector.py`` is a collector; the module defines ``COLLECTOR``. A folder with ``cli.py`` gives the
 command ``dkm NAME``; the module defines ``cli``, a click group. One with ``earlier.py`` answers to the names of earlier
-tools; the module defines ``COMMANDS``, click commands by name. One with ``tables.py`` keeps records in the store; the
-module defines ``COMPONENT``. docs/collectors.md shows how one is made.
+tools; the module defines ``COMMANDS``, click commands by name. One with ``doctor.py`` has checks of its own for the
+doctor; the module defines ``CHECKS``. One with ``tables.py`` keeps records in the store; the module defines
+``COMPONENT``. docs/collectors.md shows how one is made.
 """
 
 import logging
@@ -130,7 +131,7 @@ def components() -> "list[Component]":
 
 
 def checks(*, connects: bool) -> "tuple[Callable[[Installation], Iterator[Finding]], ...]":
-    """The doctor's checks that need to know what collectors there are.
+    """The doctor's checks that need to know what collectors there are, and the collectors' own.
 
     Args:
         connects: whether to sign in at the mail server, which nobody should do every few seconds.
@@ -141,7 +142,15 @@ def checks(*, connects: bool) -> "tuple[Callable[[Installation], Iterator[Findin
     def mail_settings(installation: Installation) -> "MailSettings":
         return load_settings(discover(), installation, os.environ).mail
 
-    return store_check(components), mail_check(mail_settings, connects=connects)
+    return store_check(components), mail_check(mail_settings, connects=connects), *_own_checks()
+
+
+def _own_checks() -> "Iterator[Callable[[Installation], Iterator[Finding]]]":
+    for name in _folders_with("doctor.py"):
+        try:
+            yield from _attribute(name, "doctor", "CHECKS")
+        except CollectorError as error:
+            _log.warning("%s", error)
 
 
 def _folders_with(file_name: str) -> list[str]:

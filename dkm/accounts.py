@@ -43,7 +43,12 @@ def password(installation: Installation, login: str, *, from_stdin: bool) -> Non
 
     It is asked for twice. The account's sessions end. Where Grafana is installed and the
     account is admin, Grafana's admin gets the same password.
-    """
+
+    \b
+    Examples:
+      dkm password
+      dkm password ann --stdin < FILE
+    """  # noqa: D301  \b is click's
     store = open_store(installation)
     login = accounts.login_of(login)
     with store.reading() as connection:
@@ -64,7 +69,13 @@ def password(installation: Installation, login: str, *, from_stdin: bool) -> Non
 
 @click.group("token")
 def token() -> None:
-    """What programs sign in to the console's API with."""
+    """What programs sign in to the console's API with.
+
+    \b
+    Examples:
+      dkm token create backup
+      dkm token list
+    """  # noqa: D301  \b is click's
 
 
 @token.command("create")
@@ -84,7 +95,12 @@ def create_token(installation: Installation, name: str, scope: str, days: int | 
 
     It goes into the header "Authorization: Bearer TOKEN". read looks, write also changes
     what an operator may, admin also what an admin may; never more than its account.
-    """
+
+    \b
+    Examples:
+      dkm token create backup
+      dkm token create deploy --scope write --days 90 --login ann
+    """  # noqa: D301  \b is click's
     store, actor = open_store(installation), _actor()
 
     def act(connection: Connection) -> str:
@@ -102,7 +118,13 @@ def create_token(installation: Installation, name: str, scope: str, days: int | 
 @form_options
 @click.pass_obj
 def list_tokens(installation: Installation, form: Form) -> None:
-    """List all tokens, without what they are made of."""
+    """List all tokens, without what they are made of.
+
+    \b
+    Examples:
+      dkm token list
+      dkm token list --json
+    """  # noqa: D301  \b is click's
     render(_rows(installation, TOKENS), TokenRow, form, sys.stdout)
 
 
@@ -110,7 +132,12 @@ def list_tokens(installation: Installation, form: Form) -> None:
 @click.argument("number", type=int)
 @click.pass_obj
 def revoke_token(installation: Installation, number: int) -> None:
-    """Revoke the token of this number (its id in `dkm token list`). It stops working at once."""
+    """Revoke the token of this number (its id in `dkm token list`). It stops working at once.
+
+    \b
+    Example:
+      dkm token revoke 3
+    """  # noqa: D301  \b is click's
     actor = _actor()
 
     def act(connection: Connection) -> str:
@@ -125,14 +152,26 @@ def revoke_token(installation: Installation, number: int) -> None:
 
 @click.group("account")
 def account() -> None:
-    """Who may sign in to the console, and what each may do."""
+    """Who may sign in to the console, and what each may do.
+
+    \b
+    Examples:
+      dkm account add ann --role operator
+      dkm account list
+    """  # noqa: D301  \b is click's
 
 
 @account.command("list")
 @form_options
 @click.pass_obj
 def list_accounts(installation: Installation, form: Form) -> None:
-    """List all accounts."""
+    """List all accounts.
+
+    \b
+    Examples:
+      dkm account list
+      dkm account list --csv
+    """  # noqa: D301  \b is click's
     render(_rows(installation, ACCOUNTS), AccountRow, form, sys.stdout)
 
 
@@ -143,7 +182,13 @@ def list_accounts(installation: Installation, form: Form) -> None:
 @click.option("--stdin", "from_stdin", is_flag=True, help="Read its password from standard input, one line.")
 @click.pass_obj
 def add_account(installation: Installation, login: str, role: str, *, real_names: bool, from_stdin: bool) -> None:
-    """Make an account. Its password is generated and printed, alone, unless --stdin gives one."""
+    """Make an account. Its password is generated and printed, alone, unless --stdin gives one.
+
+    \b
+    Examples:
+      dkm account add ann
+      dkm account add ben --role operator --real-names --stdin < FILE
+    """  # noqa: D301  \b is click's
     wanted = _given(from_stdin=True) if from_stdin else passwords.generated(accounts.login_of(login))
     accounts.add(open_store(installation), Hashing(), _actor(), login, wanted, role=Role(role), real_names=real_names)
     if not from_stdin:
@@ -159,7 +204,13 @@ def add_account(installation: Installation, login: str, role: str, *, real_names
 def set_account(
     installation: Installation, login: str, role: str | None, *, real_names: bool | None, disabled: bool | None
 ) -> None:
-    """Change what an account may do. The last admin stays one."""
+    """Change what an account may do. The last admin stays one.
+
+    \b
+    Examples:
+      dkm account set ann --role admin
+      dkm account set ben --disable
+    """  # noqa: D301  \b is click's
     wanted = Change(role=None if role is None else Role(role), real_names=real_names, disabled=disabled)
     if wanted == Change():
         raise AccountError("nothing was said to change", "Give --role, --real-names or --disable, or their opposites")
@@ -171,7 +222,12 @@ def set_account(
 @click.argument("login")
 @click.pass_obj
 def remove_account(installation: Installation, login: str) -> None:
-    """Remove an account with its sessions and tokens. The last admin stays."""
+    """Remove an account with its sessions and tokens. The last admin stays.
+
+    \b
+    Example:
+      dkm account remove ben
+    """  # noqa: D301  \b is click's
     accounts.remove(open_store(installation), _actor(), login)
     click.echo(f"The account {login} is removed.")
 

@@ -52,7 +52,12 @@ def mail() -> None:
     """Look at mail, test it, and send what waits.
 
     What is sent, and how, is set in [mail] of dkumonitor.toml.
-    """
+
+    \b
+    Examples:
+      dkm mail status
+      dkm mail test ann@example.org
+    """  # noqa: D301  \b is click's
 
 
 @mail.command("status")

@@ -132,7 +132,12 @@ def show_urls(installation: Installation, form: Form) -> None:
 
     What this type of installation does not have is shown as - (null in JSON).
     The password is in the file that is named.
-    """
+
+    \b
+    Examples:
+      dkm urls
+      dkm urls --json
+    """  # noqa: D301  \b is click's
     render_one(urls(installation), form, sys.stdout)
 
 
@@ -146,7 +151,12 @@ def show_doctor(installation: Installation, form: Form) -> None:
     back, signs in at the mail server where one is set, and checks how old the newest points are, disk room, the
     clock, versions, the certificate and secrets.
     Exits 1 when something failed; a warning alone is no failure.
-    """
+
+    \b
+    Examples:
+      dkm doctor
+      dkm doctor --json
+    """  # noqa: D301  \b is click's
     findings = examine(installation, collectors.checks(connects=True))
     if form is Form.TABLE:
         click.echo(doctor.report(findings))

@@ -43,7 +43,12 @@ def show_overview(installation: Installation, *, as_json: bool) -> None:
 
     What the console's first page shows: a verdict, warnings, machines, file systems with when they are full, the
     busiest accounts, programs, and what collectors have to say.
-    """
+
+    \b
+    Examples:
+      dkm overview
+      dkm overview --json
+    """  # noqa: D301  \b is click's
     address = installation.carbonapi_address
     carbonapi = None if address is None else Carbonapi(address, ANSWER_SECONDS)
     now_seconds = time.time()

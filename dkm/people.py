@@ -34,7 +34,12 @@ def people() -> None:
 
     Three feeds are put together, field by field: an imported file comes first, then the
     directory of [people.ldap], then the accounts that the machine itself lists.
-    """
+
+    \b
+    Examples:
+      dkm people list --search smith
+      dkm people import people.csv --dry-run
+    """  # noqa: D301  \b is click's
 
 
 @people.command("list")
@@ -54,7 +59,7 @@ def list_people(installation: Installation, form: Form, search: str) -> None:
         viewer = Viewer("dkm", Role.ADMIN, sees_names=True)  # whoever may call dkm may read the store's file
         sources = Sources(installation, store, None, viewer, time.time())
         answer = LISTING.of(sources, Question(search=search, limit=EVERYBODY))
-    render(answer.rows, Person, form, sys.stdout)
+    render(answer.rows, Person, form, sys.stdout, LISTING.empty)
 
 
 @people.command("import")

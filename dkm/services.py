@@ -22,7 +22,12 @@ def show_services(installation: Installation, form: Form) -> None:
     """List every program with its state, uptime, process and memory.
 
     `dkm status` says less and exits 0 only where all of them run.
-    """
+
+    \b
+    Examples:
+      dkm services
+      dkm services --json
+    """  # noqa: D301  \b is click's
     render(services(installation), Service, form, sys.stdout)
 
 
@@ -33,5 +38,10 @@ def show_collectors(installation: Installation, form: Form) -> None:
     """List every collector with how its last run went.
 
     Where the program `collectors` is stopped, this is how it stood when it stopped.
-    """
+
+    \b
+    Examples:
+      dkm collectors
+      dkm collectors --json
+    """  # noqa: D301  \b is click's
     render(read_runs(installation), CollectorRun, form, sys.stdout)

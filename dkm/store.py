@@ -38,7 +38,12 @@ def store() -> None:
     """Look at the store and remove what is too old in it.
 
     The store keeps what is no number over time: people, accounts, records of the collectors.
-    """
+
+    \b
+    Examples:
+      dkm store status
+      dkm store clean --dry-run
+    """  # noqa: D301  \b is click's
 
 
 @store.command("status")

@@ -36,7 +36,9 @@ def form_options(command: F) -> F:
     return command
 
 
-def render(rows: Iterable[msgspec.Struct], row_type: type[msgspec.Struct], form: Form, out: TextIO) -> None:
+def render(
+    rows: Iterable[msgspec.Struct], row_type: type[msgspec.Struct], form: Form, out: TextIO, empty: str = ""
+) -> None:
     """Write rows; JSON and CSV one after the other, so that a million of them need no memory.
 
     Args:
@@ -46,13 +48,17 @@ def render(rows: Iterable[msgspec.Struct], row_type: type[msgspec.Struct], form:
         form: JSON is a list of flat objects with raw values. CSV is as :func:`csv_text` says. A table is
             for reading: sizes in KiB and so on, controls escaped.
         out: where to write.
+        empty: a sentence that stands below the heading of a table without rows: what to do, say.
     """
     if form is Form.JSON:
         _write_json(map(plain_row, rows), out)
     elif form is Form.CSV:
         write_csv(row_type.__struct_fields__, (plain_row(row).values() for row in rows), out)
     else:
-        _write_table(row_type, list(rows), out)
+        table = list(rows)
+        _write_table(row_type, table, out)
+        if not table:
+            out.write(f"{empty or 'No rows.'}\n")
 
 
 def _write_json(rows: Iterable[Mapping[str, Any]], out: TextIO) -> None:

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import os
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
-from collectors import discover, load_settings
 from collectors.arrivals.enablement import enabled
+from collectors.arrivals.judgement import judge
 from collectors.arrivals.rows import (
     MISSING,
     SILENT,
@@ -20,7 +19,6 @@ from collectors.arrivals.rows import (
     spool_of,
     told_of,
 )
-from collectors.arrivals.settings import ArrivalsSettings
 from dkumonitor.errors import DkmError, NoSuchError
 from dkumonitor.text import printable
 from dkumonitor.views import (
@@ -118,51 +116,18 @@ def _content_of_one(sources: Sources) -> Mapping[str, Any]:
 
 def tell(sources: Sources) -> Told | None:
     """Whether files are announced and taken; nothing where no watcher is enabled."""
-    try:
-        if enabled(sources.installation) is None:
-            return None
-    except DkmError as error:
-        return Told(Level.FAILED, str(error).removesuffix("."))
-    status, wrong = told_of(sources.installation)
-    if status is None or wrong or is_stopped(status, sources.now_seconds):
-        return Told(
-            Level.FAILED, (wrong or _trouble(sources.installation, status, sources.now_seconds)).removesuffix(".")
-        )
-    rows = directory_rows(status, sources.now_seconds)
+    judged = judge(sources.installation, sources.now_seconds)
+    if judged is None:
+        return None
+    if judged.status is None:
+        return Told(judged.level, ": ".join(filter(None, (judged.sentence, judged.do))))
     figures = (
-        Figure("directories", len(rows)),
-        Figure("arrivals_per_second", round(sum(row.arrivals_per_second for row in rows), 2)),
-        Figure("waiting_in_queues", sum(row.queue_length or 0 for row in rows)),
-        Figure("waiting_bytes", status.waiting_bytes),
+        Figure("directories", len(judged.rows)),
+        Figure("arrivals_per_second", round(sum(row.arrivals_per_second for row in judged.rows), 2)),
+        Figure("waiting_in_queues", sum(row.queue_length or 0 for row in judged.rows)),
+        Figure("waiting_bytes", judged.status.waiting_bytes),
     )
-    level, sentence = _judge(sources, status, rows)
-    return Told(level, sentence, figures)
-
-
-def _judge(sources: Sources, status: Status, rows: list[DirectoryRow]) -> tuple[Level, str]:
-    """The worst that is to be said."""
-    if status.failure:
-        return Level.FAILED, f"Events wait, nothing is pushed: {printable(status.failure)}"
-    missing = [row for row in rows if row.state == MISSING]
-    if missing:
-        return Level.FAILED, f"{printable(missing[0].directory)} is not there{_and_more(missing)}"
-    late_seconds = _late_seconds(sources.installation)
-    late = [row for row in rows if (row.oldest_age_seconds or 0) >= late_seconds]
-    if late:
-        return Level.WARNING, f"Nobody has taken what waits in {printable(late[0].queue)}{_and_more(late)} for long"
-    silent = [row for row in rows if row.state == SILENT]
-    if silent:
-        return Level.WARNING, f"Nothing has arrived in {silent[0].section}{_and_more(silent)} for longer than usual"
-    return Level.OK, f"{len(rows)} {'directory is' if len(rows) == 1 else 'directories are'} watched"
-
-
-def _and_more(rows: list[DirectoryRow]) -> str:
-    return f" and {len(rows) - 1} more" if len(rows) > 1 else ""
-
-
-def _late_seconds(installation: Installation) -> int:
-    settings = load_settings(discover(), installation, os.environ).collectors.get("arrivals")
-    return settings.late_seconds if isinstance(settings, ArrivalsSettings) else ArrivalsSettings().late_seconds
+    return Told(judged.level, judged.sentence, figures)
 
 
 DIRECTORIES = Listing(

@@ -47,6 +47,11 @@ class Candidates:
         encoded = msgspec.msgpack.encode(kept)
         self._file.write(len(encoded).to_bytes(_LENGTH_BYTES, "big") + encoded)
 
+    @property
+    def files(self) -> int:
+        """How many were put by, without those that are exempt."""
+        return self._files.total()
+
     def chosen(self, age_by: str, max_files: int, max_bytes: int) -> Iterator[list[Entry]]:
         """The entries within the bounds, those that were used longest ago first as far as days tell them apart."""
         left_files, left_bytes = max_files, max_bytes

@@ -132,7 +132,13 @@ def restore(installation: Installation, what: str, form: Form, *, yes: bool) -> 
 
 @click.group("quarantine")
 def quarantine() -> None:
-    """See what deleted files still wait, and remove them for good."""
+    """See what deleted files still wait, and remove them for good.
+
+    \b
+    Examples:
+      dkm disk quarantine list
+      dkm disk quarantine purge --task scratch --yes
+    """  # noqa: D301  \b is click's
 
 
 @quarantine.command("list")
@@ -150,7 +156,7 @@ def list_kept(installation: Installation, form: Form) -> None:
         for one in acting.kept(installation)
         if one.files or one.state == "unfinished"
     ]
-    render(rows, KeptRow, form, sys.stdout)
+    render(rows, KeptRow, form, sys.stdout, "Nothing waits in a quarantine.")
 
 
 @quarantine.command("purge")

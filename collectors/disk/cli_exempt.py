@@ -26,7 +26,14 @@ if TYPE_CHECKING:
 
 @click.group("exempt")
 def exempt() -> None:
-    """Leave files of some users, or below some paths, alone: no plan takes them."""
+    """Leave files of some users, or below some paths, alone: no plan takes them.
+
+    \b
+    Examples:
+      dkm disk exempt user ann --until 2027-01-31
+      dkm disk exempt path '/scratch/shared/*'
+      dkm disk exempt list
+    """  # noqa: D301  \b is click's
 
 
 def _term(command: Any) -> Any:
@@ -81,7 +88,7 @@ def list_exemptions(installation: Installation, form: Form) -> None:
       dkm disk exempt list --json
     """  # noqa: D301  \b is click's
     with open_checked(installation, [COMPONENT]) as store, store.reading() as connection:
-        render(exemptions.every(connection), Exemption, form, sys.stdout)
+        render(exemptions.every(connection), Exemption, form, sys.stdout, "Nothing is exempt.")
 
 
 @exempt.command("remove")

@@ -76,7 +76,7 @@ def notify(installation: Installation, task: str, form: Form, shown_uid: int | N
             raise MailError("no mail server is set", "Set server and from_address in [mail] of dkumonitor.toml")
         else:
             rows = write_to_all(store, installation, settings, occasion, now_seconds=time.time())
-    render(rows, NoticeRow, form, sys.stdout)
+    render(rows, NoticeRow, form, sys.stdout, "Nobody would be written to.")
 
 
 @click.command("notices")
@@ -95,7 +95,7 @@ def show_notices(installation: Installation, form: Form, search: str) -> None:
         viewer = Viewer("dkm", Role.ADMIN, sees_names=True)  # whoever may call dkm may read the store's file
         sources = Sources(installation, store, None, viewer, time.time())
         answer = notices.LISTING.of(sources, Question(search=search, limit=MANY))
-    render(answer.rows, NoticeRow, form, sys.stdout)
+    render(answer.rows, NoticeRow, form, sys.stdout, notices.LISTING.empty)
 
 
 def _show(store: Store, installation: Installation, settings: MailSettings, occasion: Occasion, uid: int) -> None:

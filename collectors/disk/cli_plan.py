@@ -13,6 +13,7 @@ from collectors.disk import plans
 from collectors.disk.plans import Owned, Plan
 from collectors.disk.questions import UidType
 from collectors.disk.tables import COMPONENT
+from collectors.disk.views.listings import PLANS
 from dkumonitor.render import Form, form_options, render, render_one
 from dkumonitor.store.migrations import open_checked
 from dkumonitor.store.people import People
@@ -39,6 +40,7 @@ class PlanLine(msgspec.Struct, frozen=True):
     due_seconds: Moment | None
     files: int
     bytes: int
+    left_files: int
     done_files: int
     detail: str
 
@@ -73,7 +75,12 @@ def plan() -> None:
     """Read, apply and discard plans: lists of old files that would be moved or deleted.
 
     A full run makes one where the task wants it and the file system is above its warning threshold.
-    """
+
+    \b
+    Examples:
+      dkm disk plan list --open
+      dkm disk plan show scratch-20261125T020000Z-move --owners
+    """  # noqa: D301  \b is click's
 
 
 @plan.command("list")
@@ -93,7 +100,7 @@ def list_plans(installation: Installation, task: str | None, form: Form, *, only
     with open_checked(installation, [COMPONENT]) as store, store.reading() as connection:
         found = plans.every(connection, task=task, states=states)
     if form is Form.TABLE:
-        render([_line(one) for one in found], PlanLine, form, sys.stdout)
+        render([_line(one) for one in found], PlanLine, form, sys.stdout, PLANS.empty)
     else:
         render(found, Plan, form, sys.stdout)
 

@@ -42,6 +42,7 @@ class OutcomeRow(msgspec.Struct, frozen=True):
     seconds: float | None
     partial: bool | None
     plan: str | None
+    detail: str
 
 
 class Meter:
@@ -79,7 +80,13 @@ class Meter:
 
 @click.group("run")
 def run() -> None:
-    """Look at file systems and scan trees now. The collectors do it by themselves when it is due."""
+    """Look at file systems and scan trees now. The collectors do it by themselves when it is due.
+
+    \b
+    Examples:
+      dkm disk run quick
+      dkm disk run full scratch
+    """  # noqa: D301  \b is click's
 
 
 @run.command("quick")
@@ -178,8 +185,8 @@ def _expected(store: Store, task: Task) -> int | None:
 def _row(outcome: Outcome) -> OutcomeRow:
     seen = (outcome.task.name, outcome.run_id, outcome.kind, outcome.level.value, outcome.file_system.used_percent)
     if outcome.scan is None:
-        return OutcomeRow(*seen, None, None, None, None, None, None, None)
+        return OutcomeRow(*seen, None, None, None, None, None, None, None, outcome.detail)
     found, totals = outcome.scan, outcome.scan.totals
     plan = None if outcome.plan is None else outcome.plan.id
     sums = (totals.files, totals.allocated_bytes, totals.old_files, totals.old_bytes)
-    return OutcomeRow(*seen, *sums, found.seconds, found.partial, plan)
+    return OutcomeRow(*seen, *sums, found.seconds, found.partial, plan, outcome.detail)

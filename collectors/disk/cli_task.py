@@ -15,6 +15,7 @@ from collectors.disk import tasks
 from collectors.disk.errors import TaskError
 from collectors.disk.questions import QUESTIONS, flags
 from collectors.disk.tables import COMPONENT
+from collectors.disk.views.listings import SYSTEMS
 from dkumonitor.render import Form, form_options, render, render_one
 from dkumonitor.store.migrations import open_checked
 from dkumonitor.text import printable
@@ -56,7 +57,12 @@ def task() -> None:
     """Say which trees are watched, when they are too full, and what happens then.
 
     A host runs only its own tasks. `display` is `list`, `delete` is `remove`.
-    """
+
+    \b
+    Examples:
+      dkm disk task create scratch --path /scratch
+      dkm disk task list
+    """  # noqa: D301  \b is click's
 
 
 @task.command("create")
@@ -108,7 +114,7 @@ def list_tasks(installation: Installation, form: Form) -> None:
     if form is Form.JSON:
         render(found, tasks.Task, form, sys.stdout)
     else:
-        render([_line(one) for one in found], TaskLine, form, sys.stdout)
+        render([_line(one) for one in found], TaskLine, form, sys.stdout, SYSTEMS.empty)
 
 
 @task.command("show")

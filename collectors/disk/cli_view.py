@@ -21,7 +21,7 @@ from collectors.disk.views.choices import (
 )
 from collectors.disk.views.directories import numbered
 from collectors.disk.views.rows import SystemRow
-from collectors.disk.views.selection import run_of, task_above
+from collectors.disk.views.selection import number_of, run_of, run_told, task_above
 from dkumonitor.accounts.roles import Role
 from dkumonitor.render import Form, form_options, render
 from dkumonitor.store.migrations import open_checked
@@ -29,6 +29,8 @@ from dkumonitor.views import Question, Sources, Viewer
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
+
+    from sqlalchemy import Connection
 
     from dkumonitor.installation import Installation
     from dkumonitor.store.engine import Store
@@ -38,7 +40,7 @@ F = TypeVar("F", bound="Callable[..., Any]")
 ALL_ROWS = 10_000_000
 ME = Viewer("dkm", Role.ADMIN, sees_names=True)  # whoever may call dkm may read the store's file
 _task = click.option("--task", default="", metavar="NAME", help="Only this task.")
-_run = click.option("--run", type=click.IntRange(1), metavar="NUMBER", help="This full run, not the newest.")
+_run = click.option("--run", metavar="RUN", help="This full run, not the newest: its number, or a date, UTC.")
 
 
 @click.group()
@@ -69,7 +71,7 @@ def _list(installation: Installation, listing: Listing, parameters: Parameters, 
 
 
 def _write(sources: Sources, listing: Listing, form: Form, limit: int) -> None:
-    render(listing.of(sources, Question(limit=limit)).rows, listing.row_type, form, sys.stdout)
+    render(listing.of(sources, Question(limit=limit)).rows, listing.row_type, form, sys.stdout, listing.empty)
 
 
 def _sources(installation: Installation, store: Store, parameters: Parameters) -> Sources:
@@ -80,16 +82,20 @@ def _sources(installation: Installation, store: Store, parameters: Parameters) -
 @_task
 @_run
 @_common
-def users(installation: Installation, form: Form, limit: int, *, task: str, run: int | None) -> None:
+def users(installation: Installation, form: Form, limit: int, *, task: str, run: str | None) -> None:
     """List what each user owns, by the newest full run of each task; the largest first.
 
     \b
     Examples:
       dkm disk view users
       dkm disk view users --task scratch --limit 20
-      dkm disk view users --json
+      dkm disk view users --run 2026-11-01 --json
     """  # noqa: D301  \b is click's
-    _list(installation, listings.USERS, RunChoice(task=task, run=run), form, limit)
+    with open_checked(installation, [COMPONENT]) as store:
+        with store.reading() as connection:
+            number = _number_of_run(connection, run, task)
+        choice = RunChoice(task=task, run=number)
+        _write(_sources(installation, store, choice), listings.USERS, form, limit)
 
 
 @view.command()
@@ -138,14 +144,14 @@ def system(installation: Installation, form: Form, limit: int, *, system: str) -
         sources = _sources(installation, store, TaskChoice(task=system))
         found = cast("Sequence[SystemRow]", listings.SYSTEMS.of(sources, Question(limit=ALL_ROWS)).rows)
         if form is Form.TABLE:
-            render(found, SystemRow, form, sys.stdout)
+            render(found, SystemRow, form, sys.stdout, listings.SYSTEMS.empty)
         wanted = [RunChoice(task=row.task) for row in found if row.run_id is not None]
         rows = [
             row
             for choice in wanted
             for row in listings.USERS.of(_sources(installation, store, choice), Question(limit=limit)).rows
         ]
-    render(rows, listings.USERS.row_type, form, sys.stdout)
+    render(rows, listings.USERS.row_type, form, sys.stdout, listings.USERS.empty)
 
 
 @view.command()
@@ -153,7 +159,7 @@ def system(installation: Installation, form: Form, limit: int, *, system: str) -
 @_task
 @_run
 @_common
-def dirs(installation: Installation, form: Form, limit: int, *, directory: str, task: str, run: int | None) -> None:
+def dirs(installation: Installation, form: Form, limit: int, *, directory: str, task: str, run: str | None) -> None:
     """List what lies in a directory of a full run: those below it, each with all that is below; the largest first.
 
     DIRECTORY is absolute, which tells the task, too, or relative to the task's tree; without one it is the tree itself.
@@ -166,16 +172,23 @@ def dirs(installation: Installation, form: Form, limit: int, *, directory: str, 
       dkm disk view dirs projects --run 4711 --json
     """  # noqa: D301  \b is click's
     with open_checked(installation, [COMPONENT]) as store:
-        number = None
-        if directory:
-            with store.reading() as connection:
-                path = os.fsencode(directory)
-                task = task or (task_above(connection, path) if run is None else "")
-                meant = run_of(connection, RunChoice(task=task, run=run))
-                if meant is not None:
-                    number, run = numbered(connection, meant, path), meant.id
-        choice = DirectoryChoice(task=task, run=run, directory=number)
+        with store.reading() as connection:
+            choice = _directory_choice(connection, os.fsencode(directory), task, run)
         _write(_sources(installation, store, choice), listings.DIRECTORIES, form, limit)
+
+
+def _directory_choice(connection: Connection, path: bytes, task: str, run: str | None) -> DirectoryChoice:
+    if path and (run is None or number_of(run) is None):
+        task = task or task_above(connection, path)
+    number = _number_of_run(connection, run, task)
+    meant = run_of(connection, RunChoice(task=task, run=number)) if path else None
+    if meant is None:
+        return DirectoryChoice(task=task, run=number)
+    return DirectoryChoice(task=task, run=meant.id, directory=numbered(connection, meant, path))
+
+
+def _number_of_run(connection: Connection, run: str | None, task: str) -> int | None:
+    return None if run is None else run_told(connection, run, task).id
 
 
 @view.command()

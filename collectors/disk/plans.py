@@ -62,6 +62,7 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
         due_seconds: when it may be done by itself; None for never.
         ended_seconds: when it was done.
         files, bytes: what it holds.
+        left_files: old files that the bounds of the task leave for later.
         done_files, done_bytes: what was done of it.
         skipped_files: what was left alone when it was done.
         detail: in words.
@@ -80,6 +81,7 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     ended_seconds: Moment | None = None
     files: int
     bytes: int
+    left_files: int = 0
     done_files: int = 0
     done_bytes: int = 0
     skipped_files: int = 0
@@ -170,10 +172,10 @@ def make(
     partial.replace(path)
     _sync(path.parent)
     owned = sorted((Owned(uid, *mine) for uid, mine in sums.items()), key=lambda one: one.bytes, reverse=True)
-    return _row(head, foot, run_id), owned
+    return _row(head, foot, run_id, candidates.files - foot.files), owned
 
 
-def _row(head: Head, foot: Foot, run_id: int) -> Plan:
+def _row(head: Head, foot: Foot, run_id: int, left_files: int) -> Plan:
     return Plan(
         id=head.id,
         task=head.task,
@@ -185,6 +187,7 @@ def _row(head: Head, foot: Foot, run_id: int) -> Plan:
         created_seconds=head.created_seconds,
         files=foot.files,
         bytes=foot.bytes,
+        left_files=left_files,
     )
 
 

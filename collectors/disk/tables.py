@@ -215,6 +215,7 @@ plans = sa.Table(
     sa.Column("ended_seconds", sa.BigInteger),
     sa.Column("files", sa.BigInteger, nullable=False),
     sa.Column("bytes", sa.BigInteger, nullable=False),
+    sa.Column("left_files", sa.BigInteger, nullable=False),
     sa.Column("done_files", sa.BigInteger, nullable=False),
     sa.Column("done_bytes", sa.BigInteger, nullable=False),
     sa.Column("skipped_files", sa.BigInteger, nullable=False),

@@ -69,6 +69,7 @@ class Outcome:
         scan: of a full run.
         plan: what would happen to old files; None where nothing would.
         owned: what of each owner is in it.
+        detail: what a person should know of it, in words.
     """
 
     task: Task
@@ -79,6 +80,7 @@ class Outcome:
     scan: Scan | None = None
     plan: Plan | None = None
     owned: tuple[Owned, ...] = ()
+    detail: str = ""
 
 
 def quick(bench: Bench, task: Task) -> Outcome:
@@ -127,7 +129,11 @@ def _full(bench: Bench, task: Task, run_id: int) -> Outcome:
             candidates.close()
     level = runs.level_of(task, found.filesystem.used_percent)
     state = State.PARTIAL if found.partial else State.DONE
-    values = {**runs.of_scan(found), "detail": found.partial_reason or ""}
+    unplanned = 0 if candidates is None else candidates.files
+    left_files = unplanned if plan is None else plan.left_files
+    bounds = f"{left_files:,} old files are left for later: max_files, max_bytes and max_share_percent are the bounds"
+    detail = "; ".join(filter(None, (found.partial_reason, bounds if left_files else "")))
+    values = {**runs.of_scan(found), "detail": detail}
     runs.end(bench.store, run_id, state, bench.wall(), level=level, values=values)
     return Outcome(
         task=task,
@@ -138,6 +144,7 @@ def _full(bench: Bench, task: Task, run_id: int) -> Outcome:
         scan=found,
         plan=plan,
         owned=owned,
+        detail=detail,
     )
 
 

@@ -61,6 +61,14 @@ def test_a_table_is_for_reading_and_cuts_nothing_where_a_program_reads_it() -> N
     assert "\x1b" not in text
 
 
+def test_a_table_without_rows_says_so_and_what_to_do() -> None:
+    assert "name" in written(Form.TABLE, [])
+    assert written(Form.TABLE, []).endswith("No rows.\n")
+    out = io.StringIO()
+    render([], Row, Form.TABLE, out, "Make one.")
+    assert out.getvalue().endswith("Make one.\n")
+
+
 def test_no_name_can_write_terminal_codes_or_markup() -> None:
     text = written(Form.TABLE, [Row("[red]\x1b[31m\u202eevil", 0, 0.0, is_old=True)])
     assert r"[red]\x1b[31m\u202eevil" in text

@@ -50,6 +50,20 @@ def test_help_shows_our_verbs_the_collectors_and_those_of_supervisorctl(tmp_path
         assert verb in outcome.output
 
 
+def test_every_verb_shows_examples_of_itself(tmp_path: Path) -> None:
+    def without(command: click.Command, path: str) -> list[str]:
+        context = click.Context(command, info_name=path, obj=an_installation(tmp_path))
+        found = [] if "Example" in command.get_help(context) or "Begin with" in command.get_help(context) else [path]
+        if isinstance(command, click.Group):
+            for name in command.list_commands(context):
+                below = command.get_command(context, name)
+                if below is not None and not below.hidden:
+                    found += without(below, f"{path} {name}")
+        return found
+
+    assert without(cli, "dkm") == []
+
+
 def test_version_is_that_of_the_installation(tmp_path: Path) -> None:
     assert CliRunner().invoke(cli, ["--version"], obj=an_installation(tmp_path)).output == "1.2.3\n"
 

@@ -198,6 +198,7 @@ def _make_plans() -> None:
         sa.Column("ended_seconds", sa.BigInteger),
         sa.Column("files", sa.BigInteger, nullable=False),
         sa.Column("bytes", sa.BigInteger, nullable=False),
+        sa.Column("left_files", sa.BigInteger, nullable=False),
         sa.Column("done_files", sa.BigInteger, nullable=False),
         sa.Column("done_bytes", sa.BigInteger, nullable=False),
         sa.Column("skipped_files", sa.BigInteger, nullable=False),

@@ -199,7 +199,7 @@ PLANS = Listing(
     parameters=TaskChoice,
     sort="created_seconds",
     descending=True,
-    empty="There is no plan: one is made when a file system is critical and its task moves or deletes old files.",
+    empty="There is no plan: a full run makes one above the warning threshold where its task moves or deletes files.",
     links={"id": lambda row: addresses.plan(row.id), "run_id": _run},
 )
 PLAN_USERS = Listing(

@@ -279,6 +279,7 @@ class PlanRow(msgspec.Struct, frozen=True):
     ended_seconds: Moment | None
     files: int
     bytes: int
+    left_files: int
     done_files: int
     done_bytes: int
     skipped_files: int

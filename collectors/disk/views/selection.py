@@ -116,8 +116,8 @@ def pair_of(connection: Connection, choice: PairChoice) -> tuple[Run, Run] | Non
         NoSuchError: one that was said is not there.
         QuestionError: they are of two tasks, or it is not said of which task a date is.
     """
-    after = _told(connection, choice.after, choice) if choice.after else None
-    before = _told(connection, choice.before, choice) if choice.before else None
+    after = run_told(connection, choice.after, choice.task) if choice.after else None
+    before = run_told(connection, choice.before, choice.task) if choice.before else None
     if after is None:
         after = _only(newest_runs(connection, before.task if before else choice.task))
     if after is None:
@@ -142,16 +142,26 @@ def recent(connection: Connection, task: str, most: int) -> list[Run]:
     return list(_all(connection, _newest_first(_select().where(tables.runs.c.task == task)).limit(most)))
 
 
-def _told(connection: Connection, text: str, choice: PairChoice) -> Run:
-    """A run by its number or by a date."""
+def run_told(connection: Connection, text: str, task: str) -> Run:
+    """The full run of a number, or the newest that had begun by the end of a day or minute.
+
+    Args:
+        connection: to the store.
+        text: the number or the date, UTC.
+        task: of which task; empty where the number tells it, or there is one task alone.
+
+    Raises:
+        NoSuchError: there is none.
+        QuestionError: it is neither, or it is not said of which task a date is, or the run is of another one.
+    """
     number = number_of(text)
     if number is not None:
         told = run_numbered(connection, number)
-        if choice.task and choice.task != told.task:
-            raise QuestionError(f"run {number} is of {told.task}, not of {choice.task}", "See `dkm disk view history`")
+        if task and task != told.task:
+            raise QuestionError(f"run {number} is of {told.task}, not of {task}", "See `dkm disk view history`")
         return told
     by = int(moment_of(text))
-    newest = _only(newest_runs(connection, choice.task))
+    newest = _only(newest_runs(connection, task))
     found = None if newest is None else _newest(connection, newest.task, by - 1)
     if found is None:
         raise NoSuchError(f"no full run had begun by {text}", "See `dkm disk view history`")

@@ -13,8 +13,11 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+import collectors
+from collectors.arrivals.doctor import CHECKS
 from collectors.arrivals.enablement import forget_enabled, note_enabled
 from dkumonitor.accounts.roles import Role
+from dkumonitor.doctor.findings import Finding, Status
 from tests.collectors.arrivals.conftest import Watch
 from tests.console_app import ROOT, RunningConsole, running_console
 from tests.redis_server import redis_server
@@ -150,17 +153,25 @@ def test_check_lists_the_effective_settings(console: RunningConsole, watch: Watc
     assert f"{wrong}: [a] queues: there is no such key. Did you mean queue" in told.stderr
 
 
-def test_the_overview_has_a_card_that_says_what_is_wrong(console: RunningConsole, watch: Watch) -> None:
+def test_the_overview_and_the_doctor_say_what_is_wrong(console: RunningConsole, watch: Watch) -> None:
     def card() -> dict[str, Any]:
         overview = console.client(Role.VIEWER).get("/api/v1/overview").json()
         [found] = [one for one in overview["cards"] if one["name"] == "arrivals"]
         return dict(found)
 
+    def found() -> Finding:
+        [finding] = [one for check in CHECKS for one in check(console.installation)]
+        return finding
+
     assert (card()["level"], card()["sentence"]) == ("ok", "2 directories are watched")
+    assert (found().status, found().do) == (Status.OK, "")
     watch.directory("empty").rename(watch.folder / "away")
     wait_for("the missing directory", lambda: card()["level"] == "failed", 60)
     assert "empty is not there" in card()["sentence"]
     assert command(console, "status").returncode == 1
+    assert (found().status, found().detail) == (Status.FAILED, card()["sentence"])
+    assert "mend its access" in found().do
+    assert CHECKS[0] in collectors.checks(connects=False)
     (watch.folder / "away").rename(watch.directory("empty"))
     wait_for("it to be there again", lambda: card()["level"] == "ok", 60)
 
@@ -172,4 +183,5 @@ def test_where_nothing_is_enabled_page_and_command_say_what_to_do(tmp_path: Path
         told = command(started, "status")
     assert "dkm arrivals enable FILE" in page
     assert "arrivals" not in [card["name"] for card in cards]
+    assert list(CHECKS[0](started.installation)) == []
     assert (told.returncode, "dkm arrivals enable FILE" in told.stdout) == (0, True)

@@ -88,6 +88,25 @@ def test_a_plan_leaves_out_what_is_exempt_and_waits_for_a_person(
         assert (reader.head.action, reader.head.old_before_seconds) == ("delete", NOW - 90 * DAY)
 
 
+def test_a_plan_and_its_run_say_what_the_bounds_of_the_task_leave_out(
+    bench: Bench, make: Callable[..., Task], store: Store
+) -> None:
+    task = make(delete_old_files=True, max_files=1)
+    outcome = follow.scan_and_follow(bench, task, NO_MAIL)
+    assert outcome.plan is not None
+    assert [(plan.files, plan.left_files) for plan in plans_of(store)] == [(1, 1)]
+    assert "1 old files are left for later" in outcome.detail
+
+    narrow = msgspec.structs.replace(task, max_bytes=1)
+    outcome = follow.scan_and_follow(replace(bench, wall=lambda: float(NOW + 60)), narrow, NO_MAIL)
+    assert outcome.plan is None
+    assert "2 old files are left for later" in outcome.detail
+    with store.reading() as connection:
+        newest = runs.newest_ended(connection, task.name, "full")
+    assert newest is not None
+    assert newest["detail"] == outcome.detail
+
+
 def test_a_newer_plan_takes_the_place_of_one_that_waits_for_a_person(
     bench: Bench, make: Callable[..., Task], store: Store
 ) -> None:
