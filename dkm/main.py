@@ -149,7 +149,7 @@ def show_doctor(installation: Installation, form: Form) -> None:
 
     It looks at every program and port, at the console and the store, sends a test point to carbon and reads it
     back, signs in at the mail server where one is set, and checks how old the newest points are, disk room, the
-    clock, versions, the certificate and secrets.
+    clock, versions, the certificate and secrets, and what collectors have to say, of arrivals say.
     Exits 1 when something failed; a warning alone is no failure.
 
     \b

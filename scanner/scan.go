@@ -336,7 +336,12 @@ func (p *progress) add(b *batch) {
 	p.entries.Add(b.entries)
 	p.directories.Add(int64(len(b.children)))
 	p.files.Add(b.files.files)
-	p.apparent.Add(b.files.apparent)
+	for {
+		before := p.apparent.Load()
+		if p.apparent.CompareAndSwap(before, plus(before, b.files.apparent)) {
+			return
+		}
+	}
 }
 
 func (s *scan) elapsed() time.Duration { return time.Since(s.started) }

@@ -1,6 +1,9 @@
 package main
 
-import "sync"
+import (
+	"math"
+	"sync"
+)
 
 // size is what files take.
 type size struct {
@@ -11,8 +14,17 @@ type size struct {
 
 func (s *size) add(t size) {
 	s.files += t.files
-	s.apparent += t.apparent
+	s.apparent = plus(s.apparent, t.apparent)
 	s.allocated += t.allocated
+}
+
+// plus adds apparent sizes. Sparse files have any size, those of two can be more than a number holds: the sum stays at
+// the largest then, so that nobody can make it small.
+func plus(a, b int64) int64 {
+	if b > 0 && a > math.MaxInt64-b {
+		return math.MaxInt64
+	}
+	return a + b
 }
 
 // usage is what files take, and which share of it is old.
@@ -25,7 +37,7 @@ type usage struct {
 func (u *usage) add(v usage) {
 	u.size.add(v.size)
 	u.oldFiles += v.oldFiles
-	u.oldBytes += v.oldBytes
+	u.oldBytes = plus(u.oldBytes, v.oldBytes)
 }
 
 func (u usage) negated() usage {

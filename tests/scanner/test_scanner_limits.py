@@ -9,6 +9,7 @@ import re
 import shlex
 import signal
 import subprocess
+import tempfile
 from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -51,6 +52,19 @@ def test_a_tree_of_any_depth_is_counted_with_few_descriptors(scanner: Scanner, p
         assert found["directory_count"] == 3 * DEPTH + 1
         assert found["directories_left_out"] == 3 * DEPTH - 1
         assert not found["partial"]
+
+
+def test_sums_of_sparse_files_stay_at_the_largest_number_and_never_become_small(scanner: Scanner) -> None:
+    """Any user can make two files of seven exabytes where the file system takes them, as tmpfs and XFS do."""
+    with tempfile.TemporaryDirectory(dir="/dev/shm", prefix="dkumonitor-test-") as place:
+        trees.exabytes(Path(place))
+        for threads in (1, 4):
+            found = scanner.document("--old-days", 30, "--depth", 3, "--threads", threads, place)
+            assert (found["files"], found["old_files"]) == (4, 4)
+            for each in (found, found["users"][0], found["groups"][0], found["directories"][0]):
+                assert (each["apparent_bytes"], each["old_bytes"]) == (2**63 - 1, 2**63 - 1)
+            for name in ("users", "directories", "ages", "sizes", "top_files"):
+                assert all(each["apparent_bytes"] >= 0 for each in found[name])
 
 
 def test_paths_longer_than_the_kernel_takes_are_what_the_oracle_finds(scanner: Scanner, place: Path) -> None:

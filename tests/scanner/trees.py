@@ -123,3 +123,14 @@ def many(folder: Path, files: int) -> None:
     for number in range(files):
         os.mknod(f"file {number}", stat.S_IFREG | 0o600, dir_fd=handle)
     os.close(handle)
+
+
+def exabytes(root: Path) -> None:
+    """Four old sparse files, one of them with a link in another directory, that are 28 EiB together."""
+    (root / "below").mkdir()
+    for name in ("one", "two", "below/three", "below/four"):
+        with (root / name).open("wb") as file:
+            file.truncate(7 * 2**60)
+    (root / "below/link").hardlink_to(root / "one")
+    for name in ("one", "two", "below/three", "below/four"):
+        os.utime(root / name, (10**9, 10**9))

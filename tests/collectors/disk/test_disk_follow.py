@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import tempfile
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -11,14 +13,19 @@ import pytest
 
 from collectors.disk import deeds, exemptions, follow, plans, runs, tasks, work
 from collectors.disk.act.outcome import Outcome, Owner
+from collectors.disk.cli_view import ME
 from collectors.disk.errors import PlanError, ScanError
 from collectors.disk.plans import State
+from collectors.disk.views import listings
+from collectors.disk.views.choices import RunChoice
 from dkumonitor.mail.settings import MailSettings
+from dkumonitor.render import plain_row
+from dkumonitor.views import Question, Sources
 from tests.collectors.disk.makers import a_task
+from tests.scanner import trees
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
 
     from collectors.disk.tasks import Task
     from collectors.disk.work import Bench
@@ -105,6 +112,23 @@ def test_a_plan_and_its_run_say_what_the_bounds_of_the_task_leave_out(
         newest = runs.newest_ended(connection, task.name, "full")
     assert newest is not None
     assert newest["detail"] == outcome.detail
+
+
+def test_sparse_files_of_exabytes_neither_break_a_run_nor_make_it_small(
+    bench: Bench, store: Store, installation: Installation
+) -> None:
+    with tempfile.TemporaryDirectory(dir="/dev/shm", prefix="dkumonitor-test-") as place:
+        trees.exabytes(Path(place))
+        Path(place, "real").write_bytes(b"x" * 2**20)  # an empty file system is never full
+        task = a_task(os.fsencode(place), **FULL, delete_old_files=True, max_bytes=2**63 - 1)
+        store.write(lambda connection: tasks.add(connection, task, NOW))
+        outcome = follow.scan_and_follow(bench, task, NO_MAIL)
+    assert outcome.plan is not None
+    assert (outcome.plan.files, outcome.plan.left_files, outcome.plan.bytes) == (1, 4, 7 * 2**60)
+    sources = Sources(installation, store, None, ME, NOW, RunChoice(task=task.name))
+    [row] = listings.USERS.of(sources, Question()).rows
+    told = plain_row(row)
+    assert (told["files"], told["apparent_bytes"], told["old_bytes"]) == (5, 2**63 - 1, 2**63 - 1)
 
 
 def test_a_newer_plan_takes_the_place_of_one_that_waits_for_a_person(
