@@ -4,9 +4,9 @@ import logging
 import os
 import sys
 from collections.abc import Mapping
-from pathlib import Path
 
 from collectors import Found, discover, load_settings
+from dkumonitor import logs
 from dkumonitor.address import Address
 from dkumonitor.carbon import CarbonSender
 from dkumonitor.collector import Collector, Facts, Run
@@ -18,7 +18,6 @@ from dkumonitor.schedule import Scheduler
 from dkumonitor.settings import Settings
 from dkumonitor.spool import Spool
 
-_LOG_MAX_BYTES = 10 * 1024 * 1024
 _log = logging.getLogger("collectors")
 
 
@@ -60,16 +59,6 @@ def _server(installation: Installation, settings: Settings) -> Address:
     return address
 
 
-def _log_to(folder: str | None) -> None:
-    """Log to standard error, which supervisord keeps and rotates, or to a file of our own in ``folder``."""
-    handlers: list[logging.Handler] = [logging.StreamHandler()]
-    if folder:
-        from logging.handlers import RotatingFileHandler  # noqa: PLC0415  seldom wanted, and it takes memory
-
-        handlers = [RotatingFileHandler(Path(folder) / "collectors.log", maxBytes=_LOG_MAX_BYTES, backupCount=2)]
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s", handlers=handlers)
-
-
 def main(environment: Mapping[str, str]) -> None:
     """Run until SIGTERM."""
     installation = current()
@@ -95,7 +84,7 @@ def main(environment: Mapping[str, str]) -> None:
 
 
 if __name__ == "__main__":
-    _log_to(os.environ.get("DKM_LOG"))
+    logs.resident("collectors", os.environ.get(logs.VARIABLE))
     try:
         main(os.environ)
     except DkmError as error:

@@ -20,6 +20,7 @@ import collectors
 from console import memory
 from console.app import make_app
 from console.connection import Connection
+from dkumonitor import logs
 from dkumonitor.errors import DkmError, InstallationError
 from dkumonitor.installation import current
 from dkumonitor.listener import open_listener
@@ -99,19 +100,8 @@ def _socket(installation: Installation) -> socket.socket:
     return open_listener(installation.listen, port)
 
 
-def _log_to(folder: str | None) -> None:
-    """Log to standard error, which supervisord keeps and rotates, or to a file of our own in ``folder``."""
-    handlers: list[logging.Handler] = [logging.StreamHandler()]
-    if folder:
-        from logging.handlers import RotatingFileHandler  # noqa: PLC0415  seldom wanted, and it takes memory
-        from pathlib import Path  # noqa: PLC0415  the same
-
-        handlers = [RotatingFileHandler(Path(folder) / "console.log", maxBytes=_LOG_MAX_BYTES, backupCount=2)]
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s", handlers=handlers)
-
-
 if __name__ == "__main__":
-    _log_to(os.environ.get("DKM_LOG"))
+    logs.resident("console", os.environ.get(logs.VARIABLE))
     try:
         main(os.environ)
     except DkmError as error:

@@ -5,7 +5,9 @@ from __future__ import annotations
 import contextlib
 import difflib
 import errno
+import logging
 import os
+import shlex
 import sys
 from importlib import import_module
 
@@ -16,6 +18,7 @@ from dkm import doctor, supervision
 from dkm.identity import act_as_service_user
 from dkm.overview import show_overview
 from dkm.services import show_collectors, show_services
+from dkumonitor import logs
 from dkumonitor.doctor.examination import examine, exit_code
 from dkumonitor.doctor.findings import Finding
 from dkumonitor.errors import DkmError
@@ -55,6 +58,7 @@ _LATER = {
 }
 
 
+_log = logging.getLogger("dkm")
 _PIPE_EXIT_CODE = 141  # as a shell says of a program that SIGPIPE ended
 _UNWRITABLE = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO})
 
@@ -199,12 +203,14 @@ def main() -> None:
     try:
         installation = current()
         act_as_service_user(installation)
+        _log_into(os.environ.get(logs.VARIABLE))
         try:
             cli(prog_name="dkm", obj=installation)
         finally:
             _flush()
     except DkmError as error:
         sys.stderr.write(f"dkm: {printable(str(error))}\n")
+        _log.info("failed: %s", error)
         sys.exit(error.exit_code)
     except BrokenPipeError:  # whoever read it has seen enough
         _write_no_more()
@@ -215,6 +221,18 @@ def main() -> None:
         _write_no_more()
         sys.stderr.write(f"dkm: what was to be written could not be: {error.strerror}\n")
         sys.exit(1)
+
+
+def _log_into(folder: str | None) -> None:
+    """Note every call in the folder that somebody wants it in; a command works without, too."""
+    if not folder:
+        return
+    try:
+        logs.command("dkm", folder)
+    except OSError as error:
+        sys.stderr.write(f"dkm: nothing is logged, ${logs.VARIABLE} names no folder to write to: {error}\n")
+    else:
+        _log.info("dkm %s", shlex.join(sys.argv[1:]))
 
 
 def _flush() -> None:

@@ -21,6 +21,7 @@ from collectors.arrivals.status import Reporter, read_status, tallies_of
 from collectors.arrivals.watcher import Watcher
 from dkumonitor.errors import DkmError
 from dkumonitor.installation import Installation, current
+from dkumonitor.logs import VARIABLE, begin
 from dkumonitor.text import printable
 
 if TYPE_CHECKING:
@@ -31,13 +32,6 @@ if TYPE_CHECKING:
 
 _USAGE = 2
 _log = logging.getLogger("arrivals")
-
-
-class _Printable(logging.Formatter):
-    """One line a message, whatever names it holds."""
-
-    def format(self, record: logging.LogRecord) -> str:
-        return "\n".join(map(printable, super().format(record).splitlines()))
 
 
 def _options(arguments: Sequence[str]) -> dict[str, str]:
@@ -55,8 +49,7 @@ def _log_to(file: str | None) -> None:
     except OSError as error:
         do = "Name a file in a folder that is there"
         raise ArrivalsError(f"cannot log to {file}: {error.strerror}", do) from None
-    handler.setFormatter(_Printable("%(asctime)s %(levelname)s %(message)s"))
-    logging.basicConfig(level=logging.INFO, handlers=[handler])
+    begin(handler)
 
 
 def _file(installation: Installation | None, named: str | None) -> Path:
@@ -104,7 +97,7 @@ def _tallies(spool: EventSpool) -> dict[str, Tally]:
 def main(arguments: Sequence[str], environment: Mapping[str, str]) -> None:
     """Run with the arguments of the command line."""
     options = _options(arguments)
-    folder = environment.get("DKM_LOG")
+    folder = environment.get(VARIABLE)
     try:
         _log_to(options.get("--log") or (str(Path(folder) / "arrivals.log") if folder else None))
     except ArrivalsError as error:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import sys
 from typing import TYPE_CHECKING
@@ -25,6 +26,9 @@ if TYPE_CHECKING:
     from collectors.disk.work import Outcome
     from dkumonitor.installation import Installation
     from dkumonitor.store.engine import Store
+
+
+_log = logging.getLogger(__name__)
 
 
 class OutcomeRow(msgspec.Struct, frozen=True):
@@ -131,10 +135,15 @@ def run_tasks(installation: Installation, name: str | None, form: Form, kind: ru
         rows = []
         for one in wanted_tasks(installation, store, name):
             try:
-                rows += [_row(outcome) for outcome in _outcomes(installation, store, one, kind)]
+                done = [_row(outcome) for outcome in _outcomes(installation, store, one, kind)]
             except DiskError as error:
                 failed.append(error)
+                _log.info("%s: the run failed: %s", one.name, error)
                 click.echo(f"dkm: {one.name}: {printable(str(error))}", err=True)
+                continue
+            for row in done:
+                _log.info("%s: run %d (%s): %s, %.1f %% used", one.name, row.run, row.kind, row.level, row.used_percent)
+            rows += done
         render(rows, OutcomeRow, form, sys.stdout)
     if failed:
         sys.exit(failed[0].exit_code)

@@ -5,9 +5,12 @@ from __future__ import annotations
 import json
 import os
 import pwd
+import subprocess
+import sys
 from typing import TYPE_CHECKING
 
 import click
+import msgspec
 import pytest
 from click.testing import CliRunner
 
@@ -15,6 +18,7 @@ from dkm import doctor, identity
 from dkm.main import cli
 from dkumonitor.doctor.findings import Finding, Status
 from dkumonitor.errors import AccessError
+from tests.console_app import ROOT
 from tests.installations import an_installation
 
 if TYPE_CHECKING:
@@ -96,3 +100,29 @@ def test_an_account_that_is_gone_is_told_with_the_way_out(tmp_path: Path) -> Non
 
 def test_the_service_user_itself_is_let_through(tmp_path: Path) -> None:
     identity.act_as_service_user(an_installation(tmp_path, user=pwd.getpwuid(os.geteuid()).pw_name))
+
+
+def test_a_log_folder_has_every_call_and_its_failure_and_a_wrong_one_stops_nothing(tmp_path: Path) -> None:
+    described = msgspec.structs.asdict(an_installation(tmp_path, user=pwd.getpwuid(os.geteuid()).pw_name))
+    del described["dir"]
+    (tmp_path / "conf").mkdir()
+    (tmp_path / "conf/installation.json").write_bytes(msgspec.json.encode(described))
+
+    def call(folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [sys.executable, "-m", "dkm", *words],
+            env={"PATH": os.environ["PATH"], "DKM_DIR": str(tmp_path), "PYTHONPATH": str(ROOT), "DKM_LOG": str(folder)},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+
+    assert call(tmp_path, "urls", "--json").returncode == 0
+    failed = call(tmp_path, "store", "status")
+    assert failed.returncode != 0
+    lines = [line.split(" ", 3)[2:] for line in (tmp_path / "dkm.log").read_text().splitlines()]
+    said = failed.stderr.strip().removeprefix("dkm: ")
+    assert lines == [["INFO", "dkm urls --json"], ["INFO", "dkm store status"], ["INFO", f"failed: {said}"]]
+
+    unlogged = call(tmp_path / "nowhere", "urls", "--json")
+    assert (unlogged.returncode, "$DKM_LOG names no folder to write to" in unlogged.stderr) == (0, True)
