@@ -28,7 +28,7 @@ _OF_A_DIRECTORY = (
 METRICS = (
     Metric("pushed_per_second", "events/s", "events that Redis has taken"),
     Metric("lag_seconds", "seconds", "mean time from the spool to Redis' answer; not sent where nothing was pushed"),
-    Metric("lag_max_seconds", "seconds", "the longest of these of late"),
+    Metric("lag_max_seconds", "seconds", "the longest of these within the last half minute"),
     Metric("spool_bytes", "bytes", "what lies in the spool"),
     Metric("spool_waiting_bytes", "bytes", "what of it Redis has not taken yet"),
     Metric("overflows_total", "overflows", "overflows of the kernel's queue since the watcher's start"),

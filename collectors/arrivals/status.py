@@ -6,6 +6,7 @@ import contextlib
 import math
 import os
 import time
+from collections import deque
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
+    from collectors.arrivals.pusher import Pusher
     from collectors.arrivals.watcher import Watcher
 
 FILE_NAME = "status.json"
@@ -27,6 +29,7 @@ USUAL_LEAST_GAPS = 3
 RATE_SECONDS = 60.0
 _HEARTBEAT_SECONDS = 5.0
 _BUSY_SECONDS = 2.0
+_PEAK_SECONDS = 30.0  # a collector that looks less often misses some
 _MAX_BYTES = 64 * 1024 * 1024
 
 
@@ -82,7 +85,7 @@ class Status(msgspec.Struct, frozen=True, kw_only=True):
         failure: why nothing is pushed; empty where it is.
         pushed: events pushed since the start.
         lag_seconds: their mean time from the spool to Redis' answer, since the start.
-        lag_max_seconds: the longest of late.
+        lag_max_seconds: the longest within the last half minute.
         spool_bytes: what lies in the spool.
         waiting_bytes: what of it has not been pushed.
         overflows: how often the kernel's queue overflowed since the start.
@@ -126,6 +129,7 @@ class Reporter:
         self._written_seconds = 0.0
         self._last: tuple[object, ...] = ()
         self._rates: dict[str, _Rate] = {}
+        self._peaks: deque[tuple[float, float]] = deque()  # when written, and the longest way since the time before
 
     def report(self, watcher: Watcher) -> None:
         """Write the status if something happened, and now and then if nothing did."""
@@ -137,13 +141,19 @@ class Reporter:
         if not watcher.stopping and 0 <= now - self._written_seconds < pause_seconds:
             return
         self._last, self._written_seconds = state, now
+        self._note_peak(watcher.pusher, now)
         new = self._path.with_name(f".{FILE_NAME}.new")
         with contextlib.suppress(
             OSError
         ):  # a full disk must not stop the watcher; what is read is old then, and says so
             new.write_bytes(msgspec.json.encode(self._status(watcher, now)))
             new.replace(self._path)
-            watcher.pusher.lag_max_seconds = 0.0
+
+    def _note_peak(self, pusher: Pusher, now: float) -> None:
+        self._peaks.append((now, pusher.lag_max_seconds))
+        pusher.lag_max_seconds = 0.0
+        while not 0 <= now - self._peaks[0][0] < _PEAK_SECONDS:
+            self._peaks.popleft()
 
     def _status(self, watcher: Watcher, now: float) -> Status:
         pusher = watcher.pusher
@@ -155,7 +165,7 @@ class Reporter:
             failure=watcher.link.failure,
             pushed=pusher.pushed_total,
             lag_seconds_total=pusher.lag_seconds_total,
-            lag_max_seconds=pusher.lag_max_seconds,
+            lag_max_seconds=max(lag for _, lag in self._peaks),
             spool_bytes=pusher.spool.size_bytes,
             waiting_bytes=pusher.spool.waiting_bytes,
             overflows=watcher.overflows_total,

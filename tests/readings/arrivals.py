@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 STATUS_SECONDS = 3.0  # the watcher notes each second how it is, if 2 have passed since it did
 IDLE_SECONDS = 6.0  # or 5, where nothing happened
+PEAK_SECONDS = 30.0  # of so many it notes the longest way
 QUEUE_SECONDS = 6.0  # each second, too, it asks for the queues if 5 have passed
 SMOOTHED_SECONDS = 60.0
 ROUNDED_SECONDS = 0.005  # pauses of Redis and times in the spool are in whole ms
@@ -73,19 +74,19 @@ def pushed(seen: Observation) -> Reading:
     return Run(seen.arrivals.samples, of)
 
 
-def lags(seen: Observation) -> list[tuple[float, Bounds]]:
-    """For each event of the steady directory that Redis has: when it was seen to have it, how long that took."""
+def lags(seen: Observation) -> list[tuple[Bounds, Bounds]]:
+    """For each event of the steady directory that Redis has: since when it has it, how long that took."""
     arrivals, found = seen.arrivals, []
     numbered = zip(itertools.count(1), arrivals.made[STEADY], arrivals.held, arrivals.announced, strict=False)
     samples = iter(arrivals.samples)
-    sample = next(samples, None)
+    before, sample = -math.inf, next(samples, None)
     for number, made, held, announced in numbered:
         while sample is not None and sample.seen.lengths[STEADY] < number:
-            sample = next(samples, None)
+            before, sample = sample.at, next(samples, None)
         if sample is None:
             break
         least = max(0.0, held - announced - ROUNDED_SECONDS)
-        found.append((sample.at, Bounds(least, sample.at - made + 2 * JITTER_SECONDS)))
+        found.append((Bounds(before, sample.at), Bounds(least, sample.at - made + 2 * JITTER_SECONDS)))
     return found
 
 
@@ -104,19 +105,22 @@ def mean_lag(seen: Observation) -> Reading:
 
 
 def longest_lag(seen: Observation) -> Reading:
-    """Of the events that Redis took since the watcher last noted how it is, 2 seconds or more; of none it is 0."""
+    """Of the events that Redis took in the half minute before the watcher noted how it is; of none it is 0.
+
+    Compared from when all of that half minute was looked at: before, other directories had events, too.
+    """
     known = lags(seen)
 
-    def bounds(slot: int) -> Bounds:
+    def bounds(slot: int) -> Bounds | None:
         span = looked_at(slot)
-        begin, end = span.low - STATUS_SECONDS, span.high + JITTER_SECONDS
-        near = [one for at, one in known if begin <= at <= end]
-        paused = any(
-            later - earlier > JITTER_SECONDS and earlier <= end and later >= begin
-            for (earlier, _), (later, _) in itertools.pairwise(known)
-        )
-        low = 0.0 if paused or not near else min(one.low for one in near)
-        return Bounds(low, max((one.high for one in near), default=0.0))
+        oldest = span.low - PEAK_SECONDS - IDLE_SECONDS - JITTER_SECONDS
+        if oldest < seen.arrivals.samples[0].at:
+            return None
+        surely = [
+            one for at, one in known if span.high - PEAK_SECONDS + JITTER_SECONDS < at.low and at.high <= span.low
+        ]
+        perhaps = [one for at, one in known if oldest <= at.high and at.low <= span.high + JITTER_SECONDS]
+        return Bounds(max((one.low for one in surely), default=0.0), max((one.high for one in perhaps), default=0.0))
 
     return _while_seen(seen, bounds)
 
@@ -200,7 +204,7 @@ def _grown(seen: Observation, span: Bounds, of: Callable[[Look], float]) -> Boun
     )
 
 
-def _while_seen(seen: Observation, of: Callable[[int], Bounds]) -> Reading:
+def _while_seen(seen: Observation, of: Callable[[int], Bounds | None]) -> Reading:
     return Between(lambda slot: of(slot) if within(seen, slot, INTERVAL_SECONDS) else None)
 
 
