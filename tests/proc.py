@@ -12,8 +12,25 @@ UNIX_ACCEPTING = 0x10000  # __SO_ACCEPTCON of linux/net.h
 
 def descendants(pid: int) -> dict[int, str]:
     """The process and all below it: command name by process id."""
-    parents: dict[int, list[int]] = {}
+    names, below = _family()
+    found, waiting = {}, [pid]
+    while waiting:
+        one = waiting.pop()
+        if one in names:
+            found[one] = names[one]
+            waiting += below.get(one, [])
+    return found
+
+
+def children(pid: int) -> set[int]:
+    """The processes that it is the parent of."""
+    return set(_family()[1].get(pid, []))
+
+
+def _family() -> tuple[dict[int, str], dict[int, list[int]]]:
+    """All processes: command name by process id, and the children of each."""
     names: dict[int, str] = {}
+    below: dict[int, list[int]] = {}
     for folder in Path("/proc").glob("[0-9]*"):
         try:
             stat = (folder / "stat").read_text(errors="replace")
@@ -21,14 +38,8 @@ def descendants(pid: int) -> dict[int, str]:
             continue
         name, rest = stat[stat.index("(") + 1 : stat.rindex(")")], stat[stat.rindex(")") + 2 :].split()
         names[int(folder.name)] = name
-        parents.setdefault(int(rest[1]), []).append(int(folder.name))
-    found, waiting = {}, [pid]
-    while waiting:
-        one = waiting.pop()
-        if one in names:
-            found[one] = names[one]
-            waiting += parents.get(one, [])
-    return found
+        below.setdefault(int(rest[1]), []).append(int(folder.name))
+    return names, below
 
 
 def listening(pids: list[int]) -> set[str]:

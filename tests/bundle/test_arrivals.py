@@ -74,8 +74,12 @@ def test_the_watcher_is_there_once_it_is_enabled_survives_an_update_and_goes_whe
         client.delete("queue:stage1")
         (stage / "while-updated").unlink()
         arrives("second")
-        [row] = json.loads(dkm("status", "--json").stdout)
-        assert (row["section"], row["state"], row["arrivals"]) == ("stage1", "ok", 3)
+
+        def told() -> tuple[str, str, int]:
+            [row] = json.loads(dkm("status", "--json").stdout)
+            return row["section"], row["state"], row["arrivals"]
+
+        wait_for("its status, which is told each two seconds", lambda: told() == ("stage1", "ok", 3))
 
         disabled = dkm("disable")
         assert disabled.returncode == 0, disabled.stderr
