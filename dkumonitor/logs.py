@@ -18,8 +18,9 @@ class Printable(logging.Formatter):
         super().__init__("%(asctime)s %(levelname)s %(message)s")
 
     def format(self, record: logging.LogRecord) -> str:
-        """The lines of a record."""
-        return "\n".join(map(printable, super().format(record).splitlines()))
+        """The lines of a record; one that was escaped where it was made is not escaped again."""
+        lines = super().format(record).splitlines()
+        return "\n".join(line if line.isprintable() else printable(line) for line in lines)
 
 
 def begin(handler: logging.Handler) -> None:
