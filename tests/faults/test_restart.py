@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from tests.stack import Stack
 
 VARIANTS = Path(__file__).parent / "variants"
-PROGRAMS = ("go-carbon", "carbonapi", "collectd", "collectors")
+PROGRAMS = ("go-carbon", "carbonapi", "console", "collectd", "collectors")
 BACK_SECONDS = 5
 INTERVAL_SECONDS = 2
 GROUPS, SERIES, BATCHES_A_SECOND = 10, 100, 100  # a batch is a point of each series of a group: 10,000 points a second
@@ -65,12 +65,22 @@ def supervisord(stack: Stack) -> int:
 
 def all_running(stack: Stack) -> dict[str, int]:
     """Wait until every program is RUNNING; their process ids."""
-    wait_for("every program to run", lambda: set(PROGRAMS) <= set(stack.pids()))
+    wait_for("every program to run", lambda: set(PROGRAMS) == set(stack.pids()))
     return stack.pids()
 
 
 @pytest.mark.parametrize("program", PROGRAMS)
 def test_a_killed_program_is_started_again(stack: Stack, program: str) -> None:
+    kill(stack, program)
+
+
+def test_a_program_that_stays_dead_is_caught(release: Path) -> None:
+    with started(release, "console-stays-dead.patch") as stack, pytest.raises(AssertionError, match="started again"):
+        kill(stack, "console")
+
+
+def kill(stack: Stack, program: str) -> None:
+    """Kill a program, and expect another process in its place, all others as they were, and new points."""
     before = all_running(stack)
     parent = supervisord(stack)
     os.kill(before[program], signal.SIGKILL)
