@@ -11,6 +11,7 @@ import logging
 import os
 from collections.abc import Mapping
 from importlib import import_module
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -111,11 +112,8 @@ def command(name: str) -> "click.Group":
 def earlier_commands() -> "dict[str, click.Command]":
     """The commands that earlier tools had, by their names in ``DIR/bin``; one whose module is broken stops no other."""
     found: dict[str, click.Command] = {}
-    for name in _folders_with("earlier.py"):
-        try:
-            found.update(_attribute(name, "earlier", "COMMANDS"))
-        except CollectorError as error:
-            _log.warning("%s", error)
+    for commands in _each("earlier", "COMMANDS"):
+        found.update(commands)
     return found
 
 
@@ -142,15 +140,8 @@ def checks(*, connects: bool) -> "tuple[Callable[[Installation], Iterator[Findin
     def mail_settings(installation: Installation) -> "MailSettings":
         return load_settings(discover(), installation, os.environ).mail
 
-    return store_check(components), mail_check(mail_settings, connects=connects), *_own_checks()
-
-
-def _own_checks() -> "Iterator[Callable[[Installation], Iterator[Finding]]]":
-    for name in _folders_with("doctor.py"):
-        try:
-            yield from _attribute(name, "doctor", "CHECKS")
-        except CollectorError as error:
-            _log.warning("%s", error)
+    own = chain.from_iterable(_each("doctor", "CHECKS"))
+    return store_check(components), mail_check(mail_settings, connects=connects), *own
 
 
 def _folders_with(file_name: str) -> list[str]:
@@ -162,6 +153,17 @@ def _load(name: str) -> Collector:
     if not isinstance(collector, Collector) or collector.name != name:
         raise CollectorError(f"COLLECTOR of collectors/{name}/collector.py is not a Collector named {name!r}")
     return collector
+
+
+def _each(module: str, attribute: str) -> "Iterator[Any]":
+    """What every collector with that module defines there; one whose module is broken is logged and stops no other."""
+    for name in _folders_with(f"{module}.py"):
+        try:
+            found = _attribute(name, module, attribute)
+        except CollectorError as error:
+            _log.warning("%s", error)
+        else:
+            yield found
 
 
 def _attribute(name: str, module: str, attribute: str) -> Any:
